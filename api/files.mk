@@ -1,0 +1,1 @@
+libapi_a_SOURCES +=

@@ -1,0 +1,5 @@
+libcore_a_SOURCES += \
+	%D%/buf.c %D%/buf.h \
+	%D%/error.c %D%/error.h \
+	%D%/json.c %D%/json.h \
+	%D%/num.c %D%/num.h

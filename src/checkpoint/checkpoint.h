@@ -1,0 +1,49 @@
+/*
+ * A checkpoint: the named arrays of a training run's parameters.
+ *
+ * Opening reads metadata only: the index, and each array's .zarray. Only the
+ * model's parameters (target) are kept; the optimizer's state is skipped.
+ */
+#ifndef SWITCHYARD_CHECKPOINT_CHECKPOINT_H
+#define SWITCHYARD_CHECKPOINT_CHECKPOINT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "checkpoint/array.h"
+#include "store/store.h"
+
+struct checkpoint {
+    struct store *store;   /* owned; arrays read through it */
+    char *path;            /* as opened, for messages: "DIR/checkpoint_1000" */
+    const char *format;    /* static: "t5x" */
+    unsigned version;      /* the index's version */
+    int64_t step;          /* -1 if not known */
+    struct array **arrays; /* sorted by name, unique */
+    size_t count;
+    char **warnings; /* what a user should know and may ignore */
+    size_t warning_count;
+};
+
+/*
+ * Opens what path names: a checkpoint folder, its "checkpoint" file, or a
+ * model_dir (its latest finished step). *out is the caller's.
+ */
+int checkpoint_open_path(const char *path, struct checkpoint **out,
+                         struct error *err);
+
+/*
+ * The same in a store: folder is the folder inside it to look at ("" for its
+ * root). Takes the store over, also on failure.
+ */
+int checkpoint_open_steal(struct store *store, const char *folder,
+                          struct checkpoint **out, struct error *err);
+
+/* The array of that name, or NULL; borrowed. */
+const struct array *checkpoint_find(const struct checkpoint *c,
+                                    const char *name);
+
+void checkpoint_free(struct checkpoint *c);
+
+#endif

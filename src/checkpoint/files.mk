@@ -1,0 +1,3 @@
+libcore_a_SOURCES += \
+	%D%/array.h \
+	%D%/checkpoint.h

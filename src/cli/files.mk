@@ -1,0 +1,2 @@
+switchyard_SOURCES += \
+	%D%/main.c

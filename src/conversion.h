@@ -1,0 +1,65 @@
+/*
+ * A conversion from request to published folder: the few calls that the command
+ * line and the service share.
+ */
+#ifndef SWITCHYARD_CONVERSION_H
+#define SWITCHYARD_CONVERSION_H
+
+#include "convert.h"
+
+/*
+ * What is asked for. Texts are owned and freed by request_done(); set a member
+ * by its public name with request_set().
+ */
+struct request {
+    struct buf gin;
+    char *gin_name; /* NULL: no gin file */
+    struct buf config;
+    char *config_name; /* NULL: no config.json */
+    uint64_t num_experts;
+    enum model_compat compat;
+    enum dtype dtype; /* DTYPE_NONE: as the source */
+    uint64_t max_shard_size;
+    bool allow_missing_chunks;
+};
+
+/* As when nothing is stated: float32, 5 GB. */
+void request_init(struct request *r);
+void request_done(struct request *r);
+
+/*
+ * Sets an option by name: "num_experts", "dtype", "max_shard_size", "compat",
+ * "allow_missing_chunks". ERR_USAGE names the option, the value and what may
+ * stand there; *known is false, with no error, for any other name.
+ */
+int request_set(struct request *r, const char *name, const char *value,
+                bool *known, struct error *err);
+
+/* Gives the gin file or config.json: the text is copied. */
+int request_set_gin(struct request *r, const char *name, const void *text,
+                    size_t len, struct error *err);
+int request_set_config(struct request *r, const char *name, const void *text,
+                       size_t len, struct error *err);
+
+/* A planned conversion: it owns all three parts. */
+struct conversion {
+    struct checkpoint *checkpoint;
+    struct model *model;
+    struct plan *plan;
+};
+
+/*
+ * Plans the conversion of an open checkpoint, which it takes over, also on
+ * failure. A model.gin, config.gin or config.json in the checkpoint's folder
+ * is not looked at: only what the request states counts.
+ */
+int conversion_plan(struct checkpoint *steal, const struct request *r,
+                    struct conversion *out, struct error *err);
+void conversion_done(struct conversion *c);
+
+/* convert_run() and sink_publish() in one. */
+int conversion_run(const struct conversion *c, const struct request *r,
+                   struct sink *s, const struct convert_options *o,
+                   struct convert_report *report, struct error *err);
+
+#endif

@@ -1,0 +1,3 @@
+libcore_a_SOURCES += \
+	%D%/gin.h \
+	%D%/model.h

@@ -1,0 +1,215 @@
+/*
+ * The local folder as a store.
+ *
+ * Files are opened relative to a descriptor of the folder, so renaming the
+ * folder while it is read does no harm. Links inside it are followed: model
+ * caches are built of them. Folders of strangers (unpacked uploads) hold none,
+ * since unpacking refuses them.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/store.h"
+
+struct local {
+    struct store base;
+    int dir;
+};
+
+static int fail(const struct store *s, const char *name, const char *what,
+                struct error *err)
+{
+    int errnum = errno;
+    bool absent = errnum == ENOENT || errnum == ENOTDIR;
+
+    error_errno(err, absent ? ERR_NOT_FOUND : ERR_READ, errnum,
+                "cannot %s %.150s in %.150s", what, *name ? name : "folder",
+                s->label);
+    return error_subject(err, "%s", name);
+}
+
+static int open_file(struct store *s, const char *name, int *fd, off_t *size,
+                     struct error *err)
+{
+    const struct local *l = (const struct local *)s;
+    struct stat st;
+    int file = openat(l->dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+    if (file < 0)
+        return fail(s, name, "open", err);
+    if (fstat(file, &st) != 0) {
+        fail(s, name, "look at", err);
+        close(file);
+        return ERR_READ;
+    }
+    if (!S_ISREG(st.st_mode)) {
+        close(file);
+        error_set(err, ERR_NOT_FOUND, "%.150s in %.150s is not a file", name,
+                  s->label);
+        return error_subject(err, "%s", name);
+    }
+    *fd = file;
+    *size = st.st_size;
+    return 0;
+}
+
+static int read_fully(struct store *s, int fd, const char *name,
+                      uint64_t offset, void *dst, size_t len, struct error *err)
+{
+    unsigned char *p = dst;
+    ssize_t n;
+
+    while (len > 0) {
+        n = pread(fd, p, len, (off_t)offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return fail(s, name, "read", err);
+        if (n == 0) {
+            error_set(err, ERR_READ, "%.200s ends %zu bytes too early", name,
+                      len);
+            return error_subject(err, "%s", name);
+        }
+        p += n;
+        offset += (uint64_t)n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+static int local_size(struct store *s, const char *name, uint64_t *size,
+                      struct error *err)
+{
+    int fd = -1;
+    off_t bytes = 0;
+    int rc = open_file(s, name, &fd, &bytes, err);
+
+    if (rc)
+        return rc;
+    close(fd);
+    *size = (uint64_t)bytes;
+    return 0;
+}
+
+static int local_read(struct store *s, const char *name, uint64_t offset,
+                      void *dst, size_t len, struct error *err)
+{
+    int fd = -1;
+    off_t size = 0;
+    int rc = open_file(s, name, &fd, &size, err);
+
+    if (rc)
+        return rc;
+    rc = read_fully(s, fd, name, offset, dst, len, err);
+    close(fd);
+    return rc;
+}
+
+static int local_get(struct store *s, const char *name, uint64_t max,
+                     struct buf *b, struct error *err)
+{
+    int fd = -1;
+    off_t size = 0;
+    int rc = open_file(s, name, &fd, &size, err);
+
+    if (rc)
+        return rc;
+    buf_clear(b);
+    if ((uint64_t)size > max) {
+        error_set(err, ERR_LIMIT, "%.200s is too large", name);
+        error_subject(err, "%s", name);
+        error_expected(err, "at most %llu bytes", (unsigned long long)max);
+        rc = error_actual(err, "%llu bytes", (unsigned long long)size);
+    } else {
+        rc = buf_resize(b, (size_t)size, err);
+    }
+    if (!rc)
+        rc = read_fully(s, fd, name, 0, b->data, b->len, err);
+    close(fd);
+    return rc;
+}
+
+static bool is_folder(int dir, const struct dirent *entry)
+{
+    struct stat st;
+
+    if (entry->d_type != DT_UNKNOWN && entry->d_type != DT_LNK)
+        return entry->d_type == DT_DIR;
+    return fstatat(dir, entry->d_name, &st, 0) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int local_list(struct store *s, const char *folder, store_entry_fn fn,
+                      void *ctx, struct error *err)
+{
+    const struct local *l = (const struct local *)s;
+    int fd = openat(l->dir, *folder ? folder : ".",
+                    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *entry;
+    int rc = 0;
+
+    if (!dir) {
+        fail(s, folder, "list", err);
+        if (fd >= 0)
+            close(fd);
+        return (int)(err ? err->code : ERR_READ);
+    }
+    errno = 0;
+    while (!rc && (entry = readdir(dir)) != NULL) {
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            rc = fn(ctx, entry->d_name, is_folder(dirfd(dir), entry), err);
+        errno = 0;
+    }
+    if (!rc && errno != 0)
+        rc = fail(s, folder, "list", err);
+    closedir(dir);
+    return rc;
+}
+
+static void local_free(struct store *s)
+{
+    struct local *l = (struct local *)s;
+
+    close(l->dir);
+    free(l);
+}
+
+static const struct store_ops local_ops = {
+    .size = local_size,
+    .read = local_read,
+    .get = local_get,
+    .list = local_list,
+    .free = local_free,
+};
+
+int store_local_open(const char *path, struct store **out, struct error *err)
+{
+    struct local *l = calloc(1, sizeof *l);
+    bool absent;
+
+    if (!l)
+        return error_memory(err);
+    l->base.ops = &local_ops;
+    l->base.label = strdup(path);
+    l->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (l->base.label && l->dir >= 0) {
+        *out = &l->base;
+        return 0;
+    }
+    absent = errno == ENOENT || errno == ENOTDIR;
+    if (!l->base.label)
+        error_memory(err);
+    else
+        error_errno(err, absent ? ERR_NOT_FOUND : ERR_READ, errno,
+                    "cannot open the folder %.300s", path);
+    if (l->dir >= 0)
+        close(l->dir);
+    free(l->base.label);
+    free(l);
+    return err ? (int)err->code : ERR_READ;
+}

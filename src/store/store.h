@@ -1,0 +1,73 @@
+/*
+ * A store: bytes by name, read only.
+ *
+ * A name is relative, '/'-separated and has no empty, "." or ".." component;
+ * every call checks that, so no caller can leave the store. "" names the
+ * store's root where a folder is meant. All calls are safe from several threads
+ * at once.
+ */
+#ifndef SWITCHYARD_STORE_STORE_H
+#define SWITCHYARD_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+enum { STORE_NAME_MAX = 4096 };
+
+struct store;
+
+/* What store_list() calls for each entry of a folder; non-zero stops it. */
+typedef int (*store_entry_fn)(void *ctx, const char *name, bool is_folder,
+                              struct error *err);
+
+struct store_ops {
+    /* Bytes of name; ERR_NOT_FOUND where there is no such object. */
+    int (*size)(struct store *s, const char *name, uint64_t *size,
+                struct error *err);
+    /* Exactly len bytes from offset; fewer is ERR_READ. */
+    int (*read)(struct store *s, const char *name, uint64_t offset, void *dst,
+                size_t len, struct error *err);
+    /* The whole object, into b (cleared first), at most max bytes. */
+    int (*get)(struct store *s, const char *name, uint64_t max, struct buf *b,
+               struct error *err);
+    /* The entries of a folder, in no order; ERR_NOT_FOUND if it is none. */
+    int (*list)(struct store *s, const char *folder, store_entry_fn fn,
+                void *ctx, struct error *err);
+    void (*free)(struct store *s);
+};
+
+/* Implementations embed this as their first member. */
+struct store {
+    const struct store_ops *ops;
+    char *label; /* how messages name the store: its path or URL */
+};
+
+int store_size(struct store *s, const char *name, uint64_t *size,
+               struct error *err);
+int store_read(struct store *s, const char *name, uint64_t offset, void *dst,
+               size_t len, struct error *err);
+int store_get(struct store *s, const char *name, uint64_t max, struct buf *b,
+              struct error *err);
+int store_list(struct store *s, const char *folder, store_entry_fn fn,
+               void *ctx, struct error *err);
+void store_free(struct store *s);
+
+/* ERR_PATH unless name is as described above; "" is refused too. */
+int store_check_name(const char *name, struct error *err);
+
+/* A folder of the local file system. The caller frees it. */
+int store_local_open(const char *path, struct store **out, struct error *err);
+
+/*
+ * Objects in memory, for tests and small generated sources. put copies data
+ * and replaces what was there; it must not run beside other calls.
+ */
+int store_memory_new(struct store **out, struct error *err);
+int store_memory_put(struct store *s, const char *name, const void *data,
+                     size_t len, struct error *err);
+
+#endif

@@ -1,0 +1,3 @@
+libcore_a_SOURCES += \
+	%D%/dtype.c %D%/dtype.h \
+	%D%/kernel.h

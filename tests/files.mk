@@ -1,0 +1,1 @@
+# Golden cases and end-to-end tests.

@@ -1,0 +1,24 @@
+# One Check program for each module: add its name to UNIT_TESTS and its
+# sources below. "make check" skips them where Check is not installed.
+UNIT_TESTS = \
+	%D%/test_base \
+	%D%/test_dtype \
+	%D%/test_store
+
+noinst_HEADERS = %D%/unit.h
+if HAVE_CHECK
+check_PROGRAMS += $(UNIT_TESTS)
+TESTS += $(UNIT_TESTS)
+endif
+
+%C%_test_base_SOURCES = %D%/test_base.c
+%C%_test_base_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_base_LDADD = $(UNIT_LIBS)
+
+%C%_test_dtype_SOURCES = %D%/test_dtype.c
+%C%_test_dtype_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_dtype_LDADD = $(UNIT_LIBS)
+
+%C%_test_store_SOURCES = %D%/test_store.c
+%C%_test_store_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_store_LDADD = $(UNIT_LIBS)
