@@ -51,8 +51,9 @@ const char *error_title(enum error_code code)
     return facts_of(code)->title;
 }
 
-static void error_vset(struct error *err, enum error_code code, const char *fmt,
-                       va_list args)
+__attribute__((format(printf, 3, 0))) static void
+error_vset(struct error *err, enum error_code code, const char *fmt,
+           va_list args)
 {
     memset(err, 0, sizeof *err);
     err->code = code;

@@ -1,2 +1,28 @@
-# One target for each parser of foreign bytes: add its name to FUZZ_TARGETS.
-FUZZ_TARGETS =
+# One target for each parser of foreign bytes: add its name to FUZZ_TARGETS,
+# write fuzz_X.c, and put a few seeds into corpus/X/.
+#
+# "make check" links them with driver.c and runs them over their seeds. With
+# --enable-fuzzers (and clang) they are libFuzzer programs, not tests:
+#   make fuzzers && tests/fuzz/fuzz_X -max_total_time=60 NEW_CORPUS SEEDS
+FUZZ_TARGETS = \
+	%D%/fuzz_json
+
+# A program without a _SOURCES of its own is made of the .c file of its name
+# and linked with this.
+LDADD = $(FUZZ_ENGINE) $(CORE_LIBS)
+
+noinst_HEADERS += %D%/fuzz.h
+EXTRA_DIST += %D%/corpus
+
+check_PROGRAMS += $(FUZZ_TARGETS)
+if FUZZERS
+FUZZ_ENGINE = $(LIB_FUZZING_ENGINE)
+else
+FUZZ_ENGINE = %D%/libfuzzdriver.a
+check_LIBRARIES = %D%/libfuzzdriver.a
+%C%_libfuzzdriver_a_SOURCES = %D%/driver.c
+TESTS += $(FUZZ_TARGETS)
+endif
+
+fuzzers: $(FUZZ_TARGETS)
+.PHONY: fuzzers
