@@ -1,4 +1,5 @@
 libcore_a_SOURCES += \
-	%D%/conversion.h \
+	%D%/conversion.c %D%/conversion.h \
 	%D%/convert.h \
-	%D%/plan.h
+	%D%/plan.c %D%/plan.h \
+	%D%/plan_print.c

@@ -1,2 +1,2 @@
-libcore_a_SOURCES += \
-	%D%/safetensors.h
+libcore_a_SOURCES +=
+    % D % / header.c % D % / reader.c % D % / safetensors.h % D % / shard.c

@@ -25,6 +25,7 @@ struct safetensors_entry {
     const uint64_t *shape; /* borrowed */
     uint64_t bytes;
     uint64_t offset; /* from the start of the data; set by _layout */
+    size_t tag;      /* the caller's, to find its tensor after sorting */
 };
 
 /* Sorts n entries into file order and sets their offsets. */

@@ -3,6 +3,7 @@
 UNIT_TESTS = \
 	%D%/test_base \
 	%D%/test_dtype \
+	%D%/test_safetensors \
 	%D%/test_store
 
 noinst_HEADERS = %D%/unit.h
@@ -22,3 +23,7 @@ endif
 %C%_test_store_SOURCES = %D%/test_store.c
 %C%_test_store_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_store_LDADD = $(UNIT_LIBS)
+
+%C%_test_safetensors_SOURCES = %D%/test_safetensors.c
+%C%_test_safetensors_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_safetensors_LDADD = $(UNIT_LIBS)
