@@ -1,2 +1,5 @@
-libcore_a_SOURCES +=
-    % D % / header.c % D % / reader.c % D % / safetensors.h % D % / shard.c
+libcore_a_SOURCES += \
+	%D%/header.c \
+	%D%/reader.c \
+	%D%/safetensors.h \
+	%D%/shard.c
