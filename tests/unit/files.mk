@@ -4,6 +4,7 @@ UNIT_TESTS = \
 	%D%/test_base \
 	%D%/test_dtype \
 	%D%/test_safetensors \
+	%D%/test_kernel \
 	%D%/test_store
 
 noinst_HEADERS = %D%/unit.h
@@ -19,6 +20,10 @@ endif
 %C%_test_dtype_SOURCES = %D%/test_dtype.c
 %C%_test_dtype_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_dtype_LDADD = $(UNIT_LIBS)
+
+%C%_test_kernel_SOURCES = %D%/test_kernel.c %D%/kernel_fixture.h
+%C%_test_kernel_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_kernel_LDADD = $(UNIT_LIBS)
 
 %C%_test_store_SOURCES = %D%/test_store.c
 %C%_test_store_CFLAGS = $(UNIT_CFLAGS)
