@@ -72,7 +72,23 @@ enum error_exit {
       "The body's media type is not supported")                                \
     X(ERR_NOT_ACCEPTABLE, EXIT_USAGE, 406, "not-acceptable",                   \
       "No acceptable representation")                                          \
-    X(ERR_BUSY, EXIT_INTERNAL, 503, "busy", "The server is busy")
+    X(ERR_BUSY, EXIT_INTERNAL, 503, "busy", "The server is busy")              \
+    X(ERR_UNAUTHORIZED, EXIT_USAGE, 401, "unauthorized",                       \
+      "A valid token is needed")                                               \
+    X(ERR_FORBIDDEN, EXIT_USAGE, 403, "forbidden",                             \
+      "The token does not allow this")                                         \
+    X(ERR_RATE, EXIT_USAGE, 429, "rate-limited", "Too many requests")          \
+    X(ERR_OFFSET, EXIT_USAGE, 409, "offset-mismatch",                          \
+      "The upload continues at another offset")                                \
+    X(ERR_IN_USE, EXIT_USAGE, 409, "in-use", "Something else uses this")       \
+    X(ERR_UNFINISHED_UPLOAD, EXIT_USAGE, 409, "unfinished-upload",             \
+      "The upload is not finished")                                            \
+    X(ERR_LOCKED, EXIT_USAGE, 423, "locked",                                   \
+      "Another request is writing to this upload")                             \
+    X(ERR_CHECKSUM, EXIT_USAGE, 460, "checksum-mismatch",                      \
+      "The bytes do not have the stated checksum")                             \
+    X(ERR_QUOTA, EXIT_OUTPUT, 507, "quota-exceeded",                           \
+      "The storage quota is used up")
 
 #define ERROR_ENUM(code, exit, http, slug, title) code,
 enum error_code { ERR_OK = 0, ERROR_CODES(ERROR_ENUM) ERROR_COUNT };
