@@ -1,3 +1,19 @@
 libcore_a_SOURCES += \
-	%D%/array.h \
-	%D%/checkpoint.h
+	%D%/array.c %D%/array.h \
+	%D%/blosc.c %D%/blosc.h \
+	%D%/blosclz.c %D%/blosclz.h \
+	%D%/checkpoint.c %D%/checkpoint.h \
+	%D%/codec.c %D%/codec.h \
+	%D%/fill.c %D%/fill.h \
+	%D%/inline.c %D%/inline.h \
+	%D%/layout.h \
+	%D%/leaf.c %D%/leaf.h \
+	%D%/locate.c %D%/locate.h \
+	%D%/msgpack.c %D%/msgpack.h \
+	%D%/scratch.c %D%/scratch.h \
+	%D%/shuffle.c %D%/shuffle.h \
+	%D%/snappy.c %D%/snappy.h \
+	%D%/spec.c %D%/spec.h \
+	%D%/t5x.c %D%/t5x.h \
+	%D%/zarr2.c %D%/zarr2.h \
+	%D%/zarr2_meta.c
