@@ -1,1 +1,4 @@
-libapi_a_SOURCES +=
+libapi_a_SOURCES += \
+	%D%/header.c %D%/header.h \
+	%D%/multipart.c %D%/multipart.h \
+	%D%/problem.c %D%/problem.h

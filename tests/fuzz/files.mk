@@ -5,11 +5,13 @@
 # --enable-fuzzers (and clang) they are libFuzzer programs, not tests:
 #   make fuzzers && tests/fuzz/fuzz_X -max_total_time=60 NEW_CORPUS SEEDS
 FUZZ_TARGETS = \
-	%D%/fuzz_json
+	%D%/fuzz_json \
+	%D%/fuzz_multipart \
+	%D%/fuzz_unpack
 
 # A program without a _SOURCES of its own is made of the .c file of its name
 # and linked with this.
-LDADD = $(FUZZ_ENGINE) $(CORE_LIBS)
+LDADD = $(FUZZ_ENGINE) libapi.a $(CORE_LIBS)
 
 noinst_HEADERS += %D%/fuzz.h
 EXTRA_DIST += %D%/corpus

@@ -3,9 +3,12 @@
 UNIT_TESTS = \
 	%D%/test_base \
 	%D%/test_dtype \
-	%D%/test_safetensors \
 	%D%/test_kernel \
-	%D%/test_store
+	%D%/test_multipart \
+	%D%/test_safetensors \
+	%D%/test_store \
+	%D%/test_tar \
+	%D%/test_unpack
 
 noinst_HEADERS = %D%/unit.h
 if HAVE_CHECK
@@ -32,3 +35,15 @@ endif
 %C%_test_safetensors_SOURCES = %D%/test_safetensors.c
 %C%_test_safetensors_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_safetensors_LDADD = $(UNIT_LIBS)
+
+%C%_test_multipart_SOURCES = %D%/test_multipart.c
+%C%_test_multipart_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_multipart_LDADD = libapi.a $(UNIT_LIBS)
+
+%C%_test_tar_SOURCES = %D%/test_tar.c
+%C%_test_tar_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_tar_LDADD = $(UNIT_LIBS)
+
+%C%_test_unpack_SOURCES = %D%/test_unpack.c
+%C%_test_unpack_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_unpack_LDADD = $(UNIT_LIBS)
