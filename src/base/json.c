@@ -214,7 +214,7 @@ void json_double(struct json_writer *w, double value)
         snprintf(text, sizeof text, "%.*e", precision, value);
     while (strtod(text, NULL) != value && ++precision < 17);
     exponent = strchr(text, 'e');
-    power = atoi(exponent + 1);
+    power = (int)strtol(exponent + 1, NULL, 10);
     if (power < -4 || power >= 16) {
         buf_puts(w->buf, text);
         return;

@@ -175,7 +175,9 @@ int store_memory_put(struct store *s, const char *name, const void *data,
         memcpy(copy, data, len);
     if (!o) {
         o = calloc(1, sizeof *o);
-        if (!o || !(o->name = strdup(name))) {
+        if (o)
+            o->name = strdup(name);
+        if (!o || !o->name) {
             free(o);
             free(copy);
             return error_memory(err);

@@ -22,7 +22,8 @@ int unpack_new(struct intake *in, struct unpack **out, struct error *err);
 /*
  * Takes the next bytes and returns when they have been worked on, so a fast
  * sender is slowed down to the speed of the disk. After the archive's end
- * further bytes are ignored (though a plain tar has to end in zeros); after a failure each call returns it again.
+ * further bytes are ignored (though a plain tar has to end in zeros); after a
+ * failure each call returns it again.
  *
  * ERR_MEDIA_TYPE if it is no archive, ERR_ARCHIVE if it is damaged or holds a
  * link, device, encrypted or sparse file, and all that intake_begin() returns.

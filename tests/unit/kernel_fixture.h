@@ -1,7 +1,7 @@
 /*
- * Casts as numpy 1.24.2 and ml_dtypes 0.5.4 do them, for test_kernel.c: made with
- * ndarray.astype() on chosen and random bit patterns. float64 to bfloat16 is
- * left out, since ml_dtypes rounds it twice.
+ * Casts as numpy 1.24.2 and ml_dtypes 0.5.4 do them, for test_kernel.c: made
+ * with ndarray.astype() on chosen and random bit patterns. float64 to bfloat16
+ * is left out, since ml_dtypes rounds it twice.
  */
 #ifndef SWITCHYARD_TESTS_KERNEL_FIXTURE_H
 #define SWITCHYARD_TESTS_KERNEL_FIXTURE_H

@@ -11,10 +11,10 @@ START_TEST(test_layout_and_header)
 {
     const uint64_t dims[] = { 2, 3 };
     struct safetensors_entry e[] = {
-        { "b", DTYPE_F32, 2, dims, 24, 0 },
-        { "expert_2", DTYPE_BF16, 1, dims, 4, 0 },
-        { "expert_10", DTYPE_BF16, 1, dims, 4, 0 },
-        { "z", DTYPE_I64, 0, dims, 8, 0 },
+        { "b", DTYPE_F32, 2, dims, 24, 0, 0 },
+        { "expert_2", DTYPE_BF16, 1, dims, 4, 0, 0 },
+        { "expert_10", DTYPE_BF16, 1, dims, 4, 0, 0 },
+        { "z", DTYPE_I64, 0, dims, 8, 0, 0 },
     };
     static const char want[] =
         "{\"__metadata__\":{\"format\":\"pt\"},"
@@ -54,8 +54,8 @@ END_TEST
 START_TEST(test_duplicate_names)
 {
     struct safetensors_entry e[] = {
-        { "a", DTYPE_F32, 0, NULL, 4, 0 },
-        { "a", DTYPE_F32, 0, NULL, 4, 0 },
+        { "a", DTYPE_F32, 0, NULL, 4, 0, 0 },
+        { "a", DTYPE_F32, 0, NULL, 4, 0, 0 },
     };
     struct error err;
     uint64_t bytes = 0;

@@ -1,0 +1,10 @@
+# Checks of the sources' text; each exits with 77 where its tool is missing.
+CHECKS = \
+	%D%/banned.sh \
+	%D%/format.sh \
+	%D%/layers.sh \
+	%D%/options.sh \
+	%D%/scripts.sh
+
+TESTS += $(CHECKS)
+EXTRA_DIST += $(CHECKS) .clang-format

@@ -1,0 +1,61 @@
+#!/bin/bash
+# Does every file include only what lies below it, and does nothing but api/
+# know libmicrohttpd?
+srcdir=${srcdir:-.}
+failed=0
+
+# A file may include its own folder and lower layers.
+declare -A layer=(
+    [base]=0
+    [tensor]=1 [store]=1
+    [checkpoint]=2 [safetensors]=2
+    [model]=3
+    [plan]=4
+    [convert]=5
+    [conversion]=6
+    [api]=7
+    [cli]=8
+)
+
+# What a path under src/ or api/ belongs to: its folder, or for a file directly
+# in src/ the first word of its name (plan_print.c is part of plan).
+unit_of() {
+    local path=${1#src/}
+    case $path in
+    */*) echo "${path%%/*}" ;;
+    *) path=${path%.*} && echo "${path%%_*}" ;;
+    esac
+}
+
+fail() {
+    echo "$1"
+    failed=1
+}
+
+cd "$srcdir" || exit 1
+while IFS=: read -r file header; do
+    own=$(unit_of "$file")
+    if [ -e "src/$header" ]; then
+        other=$(unit_of "$header")
+    elif [ -e "api/$header" ]; then
+        other=api
+    else
+        fail "$file: \"$header\" is not a path under src/ or api/"
+        continue
+    fi
+    if [ -z "${layer[$own]}" ] || [ -z "${layer[$other]}" ]; then
+        fail "$file: $own or $other has no layer in tests/checks/layers.sh"
+    elif [ "$own" != "$other" ] && ((layer[$own] <= layer[$other])); then
+        fail "$file: $own does not lie above $other (\"$header\")"
+    fi
+done < <(grep -roE '^# *include "[^"]+"' --include='*.[ch]' src api |
+    sed -E 's/: *# *include "/:/; s/"$//; s/:#.*"/:/')
+
+if grep -rnE 'microhttpd\.h|\bMHD_' --include='*.[ch]' src; then
+    fail "the core mentions libmicrohttpd"
+fi
+cd - >/dev/null || exit 1
+if [ -e libcore.a ] && nm libcore.a 2>/dev/null | grep MHD_; then
+    fail "libcore.a refers to libmicrohttpd"
+fi
+exit $failed
