@@ -1,1 +1,9 @@
 # Golden cases and end-to-end tests.
+EXTRA_DIST += \
+	%D%/golden/cases \
+	%D%/golden/cases.py \
+	%D%/golden/make.py \
+	%D%/golden/reference.py \
+	%D%/golden/run.py \
+	%D%/make_checkpoint.py \
+	%D%/requirements.txt
