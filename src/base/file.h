@@ -1,0 +1,15 @@
+/*
+ * Whole small files of the local file system.
+ */
+#ifndef SWITCHYARD_BASE_FILE_H
+#define SWITCHYARD_BASE_FILE_H
+
+#include "base/buf.h"
+
+/*
+ * Appends the file at path to b. ERR_NOT_FOUND or ERR_READ where it cannot be
+ * read, ERR_LIMIT where it does not fit; all name the path.
+ */
+int file_read(const char *path, struct buf *b, struct error *err);
+
+#endif

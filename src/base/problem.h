@@ -1,0 +1,16 @@
+/*
+ * An error as the members of a problem object (RFC 9457).
+ */
+#ifndef SWITCHYARD_BASE_PROBLEM_H
+#define SWITCHYARD_BASE_PROBLEM_H
+
+#include "base/json.h"
+
+/*
+ * Writes type, title, status and detail into the object that is open in w, and
+ * subject, expected, actual and hint where the error has them. type is
+ * "/problems/" and the code's slug.
+ */
+void problem_write(const struct error *err, struct json_writer *w);
+
+#endif
