@@ -1,3 +1,32 @@
 libcore_a_SOURCES += \
+	%D%/attributes.c \
+	%D%/attributes.h \
+	%D%/config.c \
+	%D%/config.h \
+	%D%/config_json.c \
+	%D%/config_right.c \
+	%D%/dims.c \
+	%D%/dims.h \
+	%D%/generation.c \
+	%D%/generation.h \
 	%D%/gin.h \
-	%D%/model.h
+	%D%/inventory.c \
+	%D%/inventory.h \
+	%D%/model.c \
+	%D%/model.h \
+	%D%/names.c \
+	%D%/names.h \
+	%D%/pretrained.c \
+	%D%/pretrained.h \
+	%D%/pretrained_check.c \
+	%D%/pretrained_check.h \
+	%D%/pyvalue.c \
+	%D%/pyvalue.h \
+	%D%/reference_gin.c \
+	%D%/reference_gin.h \
+	%D%/stated.c \
+	%D%/stated.h \
+	%D%/tensors.c \
+	%D%/tensors.h \
+	%D%/warnings.c \
+	%D%/warnings.h

@@ -57,6 +57,7 @@ struct model {
     size_t count;
     struct model_value *values; /* sorted by key */
     size_t value_count;
+    json_t *generation;  /* generation_config.json's members */
     uint64_t parameters; /* elements over all arrays used */
     bool tied;
     char **warnings;
