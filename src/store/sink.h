@@ -8,6 +8,7 @@
 #ifndef SWITCHYARD_STORE_SINK_H
 #define SWITCHYARD_STORE_SINK_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,11 +19,17 @@ struct sink;
 struct sink_file;
 
 struct sink_ops {
+    /* Checks that total bytes can be had; NULL where nothing limits them. */
+    int (*require)(struct sink *s, uint64_t total, struct error *err);
+    /* The new file's name and size are set by sink_create(). */
     int (*create)(struct sink *s, const char *name, uint64_t size,
                   struct sink_file **out, struct error *err);
     int (*write)(struct sink_file *f, uint64_t offset, const void *data,
                  size_t len, struct error *err);
+    /* Makes durable and frees; name is freed by sink_close(). */
     int (*close)(struct sink_file *f, struct error *err);
+    /* Frees an unfinished file and what it holds. */
+    void (*drop)(struct sink_file *f);
     int (*publish)(struct sink *s, struct error *err);
     void (*free)(struct sink *s);
 };
@@ -30,16 +37,27 @@ struct sink_ops {
 /* Implementations embed these two as their first member. */
 struct sink {
     const struct sink_ops *ops;
+    struct sink_file *open; /* created and not closed yet */
+    atomic_bool failed;     /* a write or close failed: never published */
 };
 
 struct sink_file {
     struct sink *sink;
+    struct sink_file *next;
+    char *name;
+    uint64_t size;
 };
 
 /*
- * Reserves size bytes under name (one component); ERR_SPACE if they cannot be
- * had. The file belongs to the sink until sink_close() takes it. Not safe
- * beside other calls on the same sink.
+ * ERR_SPACE if there is no room for total bytes now, before anything is
+ * written; a courtesy, since sink_create() reserves for certain.
+ */
+int sink_require(struct sink *s, uint64_t total, struct error *err);
+
+/*
+ * Reserves size bytes under name (one component, not there yet); ERR_SPACE if
+ * they cannot be had. The file belongs to the sink until sink_close() takes it.
+ * Not safe beside other calls on the same sink.
  */
 int sink_create(struct sink *s, const char *name, uint64_t size,
                 struct sink_file **out, struct error *err);
@@ -48,26 +66,43 @@ int sink_create(struct sink *s, const char *name, uint64_t size,
 int sink_write(struct sink_file *f, uint64_t offset, const void *data,
                size_t len, struct error *err);
 
-/* Makes the file durable and frees the handle, also on failure. */
+/*
+ * Makes the file durable and frees the handle, also on failure. Not safe
+ * beside other calls on the same sink.
+ */
 int sink_close(struct sink_file *f, struct error *err);
 
-/* Makes the whole visible under its name, durably. Every file is closed. */
+/*
+ * Makes the whole visible under its name, durably. Every file is closed, and
+ * no write or close has failed: a failed one is never tried again.
+ */
 int sink_publish(struct sink *s, struct error *err);
 
 /* Frees the sink; what was not published is removed. NULL is fine. */
 void sink_free(struct sink *s);
 
 /*
- * A folder at path. It must not exist (an empty one may), unless overwrite is
- * set: then a published model in it is replaced at once. Work is done in a
- * hidden sibling ".NAME.part-XXXXXX"; parents are created as needed.
+ * A folder at path. Work is done in a hidden sibling ".NAME.part-XXXXXX",
+ * which is renamed when it is published; siblings that dead processes left
+ * behind are removed. Parents are created as needed, and stay.
+ *
+ * Nothing may be at path but an empty folder: anything else is ERR_EXISTS,
+ * found before any work. With overwrite a model folder may be there as well,
+ * and is replaced in one step where the file system can (RENAME_EXCHANGE).
+ * A model folder holds a config.json, and nothing but regular files with the
+ * names and suffixes of a model's files; so a slip of the pen cannot delete
+ * anything else. A mount point is refused, since it cannot be renamed.
  */
 int sink_folder_open(const char *path, bool overwrite, struct sink **out,
                      struct error *err);
 
-/* Files in memory, for tests; sink_memory_file() borrows a closed file. */
+/*
+ * Files in memory, for tests. sink_memory_file() borrows a closed file, NULL
+ * if there is none of that name; sink_memory_published() tells.
+ */
 int sink_memory_new(struct sink **out, struct error *err);
 const unsigned char *sink_memory_file(const struct sink *s, const char *name,
                                       size_t *len);
+bool sink_memory_published(const struct sink *s);
 
 #endif

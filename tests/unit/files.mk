@@ -6,6 +6,7 @@ UNIT_TESTS = \
 	%D%/test_kernel \
 	%D%/test_multipart \
 	%D%/test_safetensors \
+	%D%/test_sink \
 	%D%/test_store \
 	%D%/test_tar \
 	%D%/test_unpack
@@ -27,6 +28,10 @@ endif
 %C%_test_kernel_SOURCES = %D%/test_kernel.c %D%/kernel_fixture.h
 %C%_test_kernel_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_kernel_LDADD = $(UNIT_LIBS)
+
+%C%_test_sink_SOURCES = %D%/test_sink.c
+%C%_test_sink_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_sink_LDADD = $(UNIT_LIBS)
 
 %C%_test_store_SOURCES = %D%/test_store.c
 %C%_test_store_CFLAGS = $(UNIT_CFLAGS)
