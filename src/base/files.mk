@@ -1,7 +1,7 @@
 libcore_a_SOURCES += \
 	%D%/buf.c %D%/buf.h \
 	%D%/error.c %D%/error.h \
+	%D%/error_json.c %D%/error_json.h \
 	%D%/file.c %D%/file.h \
 	%D%/json.c %D%/json.h \
-	%D%/num.c %D%/num.h \
-	%D%/problem.c %D%/problem.h
+	%D%/num.c %D%/num.h

@@ -105,16 +105,45 @@ void json_close(struct json_writer *w, char bracket)
     buf_putc(w->buf, bracket);
 }
 
-/* One code point of valid UTF-8 at p; *p moves behind it. */
-static uint32_t decode_utf8(const unsigned char **p)
-{
-    const unsigned char *s = *p;
-    unsigned more = s[0] >= 0xf0 ? 3 : s[0] >= 0xe0 ? 2 : s[0] >= 0xc0 ? 1 : 0;
-    uint32_t point = more ? s[0] & (0x3fU >> more) : s[0];
+/*
+ * The bytes that may stand in UTF-8 (RFC 3629, section 4): the range of the
+ * first byte, that of the second, the length; later ones are 80..bf.
+ */
+static const struct {
+    unsigned char first, last;
+    unsigned char low, high;
+    unsigned char len;
+} sequences[] = {
+    { 0x01, 0x7f, 0x00, 0x00, 1 }, { 0xc2, 0xdf, 0x80, 0xbf, 2 },
+    { 0xe0, 0xe0, 0xa0, 0xbf, 3 }, { 0xe1, 0xec, 0x80, 0xbf, 3 },
+    { 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
+    { 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 },
+    { 0xf4, 0xf4, 0x80, 0x8f, 4 },
+};
 
-    for (unsigned i = 0; i < more && (s[1] & 0xc0) == 0x80; i++)
-        point = point << 6 | (*++s & 0x3fU);
-    *p = s + 1;
+/* Bytes of the valid sequence at p, which a NUL ends; 0 if it is not one. */
+static size_t sequence_length(const unsigned char *p)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < sizeof sequences / sizeof *sequences; i++)
+        if (p[0] >= sequences[i].first && p[0] <= sequences[i].last &&
+            (sequences[i].len == 1 ||
+             (p[1] >= sequences[i].low && p[1] <= sequences[i].high)))
+            len = sequences[i].len;
+    for (size_t i = 2; i < len; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    return len;
+}
+
+/* The code point of the valid sequence of len bytes at p. */
+static uint32_t code_point(const unsigned char *p, size_t len)
+{
+    uint32_t point = len == 1 ? p[0] : p[0] & (0x7fU >> len);
+
+    for (size_t i = 1; i < len; i++)
+        point = point << 6 | (p[i] & 0x3fU);
     return point;
 }
 
@@ -129,26 +158,34 @@ static void put_escape(struct buf *b, uint32_t point)
     }
 }
 
+/*
+ * text in quotes. It may quote a stranger's bytes, cut anywhere: what is not
+ * UTF-8 becomes U+FFFD, since JSON has to be UTF-8.
+ */
 static void put_quoted(struct json_writer *w, const char *text)
 {
+    static const unsigned char replacement[] = { 0xef, 0xbf, 0xbd };
     static const char names[] = "\b\f\n\r\t\"\\";
     static const char letters[] = "bfnrt\"\\";
     const unsigned char *p = (const unsigned char *)text;
+    const unsigned char *unit;
     const char *name;
+    size_t len;
 
     buf_putc(w->buf, '"');
-    while (*p) {
+    for (; *p; p += len ? len : 1) {
+        len = sequence_length(p);
+        unit = len ? p : replacement;
         name = strchr(names, *p);
         if (name) {
             buf_putc(w->buf, '\\');
             buf_putc(w->buf, letters[name - names]);
-            p++;
-        } else if (*p < 0x20) {
-            put_escape(w->buf, *p++);
-        } else if (*p < 0x80 || w->style != JSON_STYLE_PYTHON) {
-            buf_putc(w->buf, *p++);
+        } else if (*unit >= 0x20 &&
+                   (len == 1 || w->style != JSON_STYLE_PYTHON)) {
+            buf_append(w->buf, unit, len ? len : sizeof replacement);
         } else {
-            put_escape(w->buf, decode_utf8(&p));
+            put_escape(w->buf,
+                       code_point(unit, len ? len : sizeof replacement));
         }
     }
     buf_putc(w->buf, '"');

@@ -176,6 +176,43 @@ START_TEST(test_json_compact_style)
 }
 END_TEST
 
+/* Errors quote strangers' bytes; JSON has to be UTF-8 all the same. */
+START_TEST(test_json_repairs_text)
+{
+    static const struct {
+        const char *in;
+        const char *compact;
+        const char *python;
+    } cases[] = {
+        { "a\xff"
+          "b",
+          "\"a\xef\xbf\xbd"
+          "b\"",
+          "\"a\\ufffdb\"" },
+        { "\xc3", "\"\xef\xbf\xbd\"", "\"\\ufffd\"" },
+        { "\xed\xa0\x80", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"",
+          "\"\\ufffd\\ufffd\\ufffd\"" },
+        { "\xf0\x9f\x98", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"",
+          "\"\\ufffd\\ufffd\\ufffd\"" },
+        { "\xf0\x9f\x98\x80", "\"\xf0\x9f\x98\x80\"", "\"\\ud83d\\ude00\"" },
+        { "\x7f\x01", "\"\x7f\\u0001\"", "\"\x7f\\u0001\"" },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct buf b = BUF_INIT(100);
+        struct json_writer w = JSON_WRITER(&b, JSON_STYLE_COMPACT);
+
+        json_str(&w, cases[i].in);
+        ck_assert_str_eq(buf_str(&b), cases[i].compact);
+        buf_clear(&b);
+        w = JSON_WRITER(&b, JSON_STYLE_PYTHON);
+        json_str(&w, cases[i].in);
+        ck_assert_str_eq(buf_str(&b), cases[i].python);
+        buf_done(&b);
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -188,6 +225,7 @@ int main(void)
         test_json_depth_and_duplicates,
         test_json_python_style,
         test_json_compact_style,
+        test_json_repairs_text,
     };
 
     return unit_run("base", tests, sizeof tests / sizeof *tests);

@@ -1,7 +1,9 @@
 /*
  * Errors as RFC 9457 problems, the same for the service and for --json.
  */
-#include "base/problem.h"
+#include "base/error_json.h"
+
+#include <stdio.h>
 
 static void member(struct json_writer *w, const char *key, const char *text)
 {
@@ -9,13 +11,12 @@ static void member(struct json_writer *w, const char *key, const char *text)
         json_key_str(w, key, text);
 }
 
-void problem_write(const struct error *err, struct json_writer *w)
+void error_json_members(const struct error *err, struct json_writer *w)
 {
-    struct buf b = BUF_INIT(128);
+    char type[64];
 
-    buf_printf(&b, "/problems/%s", error_slug(err->code));
-    json_key_str(w, "type", buf_str(&b) ? buf_str(&b) : "about:blank");
-    buf_done(&b);
+    snprintf(type, sizeof type, "/problems/%s", error_slug(err->code));
+    json_key_str(w, "type", type);
     json_key_str(w, "title", error_title(err->code));
     json_key_u64(w, "status", (uint64_t)error_http_status(err->code));
     json_key_str(w, "detail", err->text);

@@ -1,8 +1,8 @@
 /*
  * An error as the members of a problem object (RFC 9457).
  */
-#ifndef SWITCHYARD_BASE_PROBLEM_H
-#define SWITCHYARD_BASE_PROBLEM_H
+#ifndef SWITCHYARD_BASE_ERROR_JSON_H
+#define SWITCHYARD_BASE_ERROR_JSON_H
 
 #include "base/json.h"
 
@@ -11,6 +11,6 @@
  * subject, expected, actual and hint where the error has them. type is
  * "/problems/" and the code's slug.
  */
-void problem_write(const struct error *err, struct json_writer *w);
+void error_json_members(const struct error *err, struct json_writer *w);
 
 #endif
