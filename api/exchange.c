@@ -1,0 +1,341 @@
+/*
+ * Exchanges: from libmicrohttpd's callbacks to a route and back.
+ *
+ * A reply can be queued only before the body or after all of it. So an error in
+ * the middle is kept, the rest of the body is read and ignored, and the error
+ * answered at the end; a client that announced what it will send, and that it
+ * would wait (Expect), is answered at once. How much is ignored has a limit,
+ * beyond which the connection is cut.
+ */
+#include "exchange.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/random.h>
+
+#include "base/num.h"
+#include "log.h"
+#include "problem.h"
+#include "routes.h"
+
+#define IGNORE_MAX ((uint64_t)16 << 20)
+
+enum { PROBLEM_MAX = 1 << 14 };
+
+static void make_id(char id[static 17])
+{
+    static const char digits[] = "0123456789abcdef";
+    unsigned char random[8] = { 0 };
+
+    /* An id that repeats does no harm, so a failure need not matter. */
+    if (getrandom(random, sizeof random, GRND_NONBLOCK) < 0)
+        memset(random, 0, sizeof random);
+    for (size_t i = 0; i < sizeof random; i++) {
+        id[2 * i] = digits[random[i] >> 4];
+        id[2 * i + 1] = digits[random[i] & 15];
+    }
+    id[16] = '\0';
+}
+
+void *exchange_open(void *cls, const char *uri, struct MHD_Connection *c)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    struct exchange *x = calloc(1, sizeof *x);
+
+    if (!x)
+        return NULL;
+    x->service = cls;
+    x->service->active++;
+    x->connection = c;
+    x->watched = info ? info->socket_context : NULL;
+    x->ignore_left = IGNORE_MAX;
+    clock_gettime(CLOCK_MONOTONIC, &x->began);
+    make_id(x->id);
+    /* Without the query, which may hold what is nobody else's business. */
+    snprintf(x->path, sizeof x->path, "%.*s", (int)strcspn(uri, "?"), uri);
+    return x;
+}
+
+static double seconds_since(const struct timespec *began)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - began->tv_sec) +
+           (double)(now.tv_nsec - began->tv_nsec) / 1e9;
+}
+
+static void log_access(const struct exchange *x,
+                       enum MHD_RequestTerminationCode how)
+{
+    enum log_level level = !x->has_head       ? LOG_LEVEL_DEBUG
+                           : x->status == 500 ? LOG_LEVEL_ERROR
+                                              : LOG_LEVEL_INFO;
+    const char *cut = how == MHD_REQUEST_TERMINATED_COMPLETED_OK ? "" : " cut";
+
+    if (x->err.code)
+        log_line(level, "%s %s %u %.3fs in=%llu out=%llu id=%s%s %s: %s",
+                 x->method_name, x->path, x->status, seconds_since(&x->began),
+                 (unsigned long long)x->received, (unsigned long long)x->sent,
+                 x->id, cut, error_slug(x->err.code), x->err.text);
+    else
+        log_line(level, "%s %s %u %.3fs in=%llu out=%llu id=%s%s",
+                 x->has_head ? x->method_name : "-", x->path, x->status,
+                 seconds_since(&x->began), (unsigned long long)x->received,
+                 (unsigned long long)x->sent, x->id, cut);
+}
+
+void exchange_close(void *cls, struct MHD_Connection *c, void **ctx,
+                    enum MHD_RequestTerminationCode how)
+{
+    struct exchange *x = *ctx;
+    struct service *s = cls;
+
+    (void)c;
+    *ctx = NULL;
+    if (!x)
+        return;
+    log_access(x, how);
+    if (x->job)
+        x->route->close(x);
+    watch_head(s->watch, x->watched);
+    free(x);
+    s->active--;
+}
+
+const char *exchange_header(const struct exchange *x, const char *name)
+{
+    return MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
+}
+
+bool exchange_content_length(const struct exchange *x, uint64_t *length)
+{
+    const char *text = exchange_header(x, MHD_HTTP_HEADER_CONTENT_LENGTH);
+
+    return text &&
+           !num_parse_uint("Content-Length", text, 0, UINT64_MAX, length, NULL);
+}
+
+int exchange_reply(struct exchange *x, unsigned status, uint64_t size,
+                   struct MHD_Response *response, struct error *err)
+{
+    enum MHD_Result queued;
+
+    if (!response)
+        return error_memory(err);
+    MHD_add_response_header(response, "X-Request-Id", x->id);
+    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
+                            "no-store");
+    queued = MHD_queue_response(x->connection, status, response);
+    MHD_destroy_response(response);
+    if (queued != MHD_YES)
+        return error_set(err, ERR_INTERNAL, "a reply could not be queued");
+    x->has_replied = true;
+    x->status = status;
+    x->sent = x->method == METHOD_HEAD ? 0 : size;
+    return 0;
+}
+
+int exchange_reply_bytes(struct exchange *x, unsigned status, const char *type,
+                         const void *data, size_t len, struct error *err)
+{
+    struct MHD_Response *r = MHD_create_response_from_buffer(
+        len, (void *)(uintptr_t)data, MHD_RESPMEM_MUST_COPY);
+
+    if (r)
+        MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+    return exchange_reply(x, status, len, r, err);
+}
+
+/* Answers with x->err. */
+static enum MHD_Result reply_problem(struct exchange *x)
+{
+    unsigned status = (unsigned)error_http_status(x->err.code);
+    struct buf b = BUF_INIT(PROBLEM_MAX);
+    struct MHD_Response *r = NULL;
+    char allow[64];
+    int rc;
+
+    problem_write(&x->err, x->id, &b);
+    if (!buf_status(&b, NULL))
+        r = MHD_create_response_from_buffer(b.len, b.data,
+                                            MHD_RESPMEM_MUST_COPY);
+    if (r) {
+        MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE,
+                                PROBLEM_MEDIA_TYPE);
+        if (x->err.code == ERR_METHOD)
+            MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW,
+                                    routes_allow(x->route, allow));
+        if (status == MHD_HTTP_SERVICE_UNAVAILABLE)
+            MHD_add_response_header(r, MHD_HTTP_HEADER_RETRY_AFTER, "10");
+    }
+    rc = exchange_reply(x, status, b.len, r, NULL);
+    buf_done(&b);
+    return rc ? MHD_NO : MHD_YES;
+}
+
+static int reply_options(struct exchange *x, struct error *err)
+{
+    struct MHD_Response *r =
+        MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+    char allow[64];
+
+    if (r)
+        MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW,
+                                routes_allow(x->route, allow));
+    return exchange_reply(x, MHD_HTTP_NO_CONTENT, 0, r, err);
+}
+
+/* Takes the client's own request id, if it is harmless. */
+static void adopt_id(struct exchange *x)
+{
+    static const char allowed[] = "0123456789abcdefghijklmnopqrstuvwxyz"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ-._";
+    const char *id = exchange_header(x, "X-Request-Id");
+    size_t len = id ? strlen(id) : 0;
+
+    if (len > 0 && len <= EXCHANGE_ID_MAX && strspn(id, allowed) == len)
+        memcpy(x->id, id, len + 1);
+}
+
+/*
+ * Whether a call that got &x->err failed. One that succeeded may have left the
+ * trace of something that it tried there.
+ */
+static bool has_failed(struct exchange *x, int rc)
+{
+    if (!rc)
+        x->err.code = ERR_OK;
+    return rc != 0;
+}
+
+static int check_head(struct exchange *x, const char *url, struct error *err)
+{
+    /* libmicrohttpd decodes %2F and %00; no path here has a '%'. */
+    bool plain = !strchr(x->path, '%');
+    char allow[64];
+
+    x->route = plain ? routes_find(url) : NULL;
+    if (!x->route) {
+        error_set(err, ERR_NOT_FOUND, "there is nothing at %.150s", x->path);
+        return error_hint(err, "/openapi.yaml describes what there is");
+    }
+    if (!(routes_methods(x->route) & x->method)) {
+        error_set(err, ERR_METHOD, "%s does not take %.40s", x->route->path,
+                  x->method_name);
+        return error_expected(err, "one of %s", routes_allow(x->route, allow));
+    }
+    if (!x->route->begin || x->method == METHOD_OPTIONS)
+        return 0;
+    return x->route->begin(x, err);
+}
+
+/* Whether an error is to be answered before the body has come. */
+static bool should_reply_now(const struct exchange *x)
+{
+    const char *expect = exchange_header(x, MHD_HTTP_HEADER_EXPECT);
+    uint64_t length = 0;
+
+    if (expect && !strcasecmp(expect, "100-continue"))
+        return true;
+    return exchange_content_length(x, &length) && length > IGNORE_MAX;
+}
+
+static enum MHD_Result take_head(struct exchange *x, const char *url,
+                                 const char *method)
+{
+    x->has_head = true;
+    x->method_name = method;
+    x->method = routes_method(method);
+    adopt_id(x);
+    watch_body(x->service->watch, x->watched, 0);
+    if (!has_failed(x, check_head(x, url, &x->err)))
+        return MHD_YES;
+    return should_reply_now(x) ? reply_problem(x) : MHD_YES;
+}
+
+/* What may be ignored of a body after an error in the middle of it. */
+static uint64_t ignorable(const struct exchange *x)
+{
+    uint64_t max = x->service->options.max_upload;
+
+    return x->received < max ? num_max(max - x->received, IGNORE_MAX)
+                             : IGNORE_MAX;
+}
+
+static int feed_route(struct exchange *x, const char *data, size_t len,
+                      struct error *err)
+{
+    uint64_t max = x->service->options.max_upload;
+
+    if (x->received <= max)
+        return x->route->body(x, data, len, err);
+    error_set(err, ERR_LIMIT, "the request's body is too large");
+    return error_expected(err, "at most %llu bytes", (unsigned long long)max);
+}
+
+static enum MHD_Result take_body(struct exchange *x, const char *data,
+                                 size_t len)
+{
+    bool wanted = !x->err.code && x->route->body && x->method != METHOD_OPTIONS;
+
+    x->received += len;
+    watch_body(x->service->watch, x->watched, len);
+    if (wanted) {
+        if (has_failed(x, feed_route(x, data, len, &x->err)))
+            x->ignore_left = ignorable(x);
+        return MHD_YES;
+    }
+    if (len > x->ignore_left)
+        return MHD_NO;
+    x->ignore_left -= len;
+    return MHD_YES;
+}
+
+static int run_route(struct exchange *x, struct error *err)
+{
+    unsigned timeout = x->service->options.timeout;
+    int rc;
+
+    if (x->method == METHOD_OPTIONS)
+        return reply_options(x, err);
+    /* The time that work takes is not the client's inactivity. */
+    MHD_set_connection_option(x->connection, MHD_CONNECTION_OPTION_TIMEOUT, 0U);
+    rc = x->route->finish(x, err);
+    MHD_set_connection_option(x->connection, MHD_CONNECTION_OPTION_TIMEOUT,
+                              timeout);
+    return rc;
+}
+
+static enum MHD_Result take_end(struct exchange *x)
+{
+    if (!x->err.code)
+        has_failed(x, run_route(x, &x->err));
+    watch_reply(x->service->watch, x->watched);
+    return x->err.code ? reply_problem(x) : MHD_YES;
+}
+
+enum MHD_Result exchange_access(void *cls, struct MHD_Connection *c,
+                                const char *url, const char *method,
+                                const char *version, const char *data,
+                                size_t *len, void **ctx)
+{
+    struct exchange *x = *ctx;
+    size_t n = *len;
+
+    (void)cls;
+    (void)c;
+    (void)version;
+    if (!x)
+        return MHD_NO;
+    if (!x->has_head)
+        return take_head(x, url, method);
+    *len = 0;
+    if (n > 0)
+        return take_body(x, data, n);
+    return x->has_replied ? MHD_YES : take_end(x);
+}

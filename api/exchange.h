@@ -1,0 +1,76 @@
+/*
+ * An exchange: one request and its reply.
+ *
+ * libmicrohttpd calls exchange_access() for a request's head, each piece of its
+ * body, and its end, always in the connection's own thread, so everything here
+ * may block. A route's functions get the exchange and either reply or return an
+ * error, which becomes a problem document.
+ */
+#ifndef SWITCHYARD_API_EXCHANGE_H
+#define SWITCHYARD_API_EXCHANGE_H
+
+#include <microhttpd.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "service.h"
+
+enum method {
+    METHOD_GET = 1 << 0,
+    METHOD_HEAD = 1 << 1,
+    METHOD_POST = 1 << 2,
+    METHOD_PUT = 1 << 3,
+    METHOD_OPTIONS = 1 << 4,
+    METHOD_OTHER = 1 << 5,
+};
+
+enum { EXCHANGE_ID_MAX = 64, EXCHANGE_PATH_MAX = 200 };
+
+struct route;
+
+struct exchange {
+    struct service *service;
+    struct MHD_Connection *connection;
+    struct watched *watched;
+    const struct route *route; /* NULL: no such path */
+    void *job;                 /* the route's own */
+    enum method method;
+    const char *method_name;
+    char id[EXCHANGE_ID_MAX + 1];
+    char path[EXCHANGE_PATH_MAX + 1]; /* for the log */
+    struct timespec began;
+    bool has_head;
+    bool has_replied;
+    uint64_t received;    /* bytes of the body */
+    uint64_t ignore_left; /* bytes that may still come in vain */
+    unsigned status;
+    uint64_t sent;    /* bytes of the reply's body, as announced */
+    struct error err; /* code 0 while nothing has failed */
+};
+
+/* What libmicrohttpd calls; cls is the service. */
+void *exchange_open(void *cls, const char *uri, struct MHD_Connection *c);
+enum MHD_Result exchange_access(void *cls, struct MHD_Connection *c,
+                                const char *url, const char *method,
+                                const char *version, const char *data,
+                                size_t *len, void **ctx);
+void exchange_close(void *cls, struct MHD_Connection *c, void **ctx,
+                    enum MHD_RequestTerminationCode how);
+
+/* A request header's value or NULL. */
+const char *exchange_header(const struct exchange *x, const char *name);
+
+/* The announced length of the body; false if there is none. */
+bool exchange_content_length(const struct exchange *x, uint64_t *length);
+
+/* Queues the reply, which it takes over; NULL is out of memory. */
+int exchange_reply(struct exchange *x, unsigned status, uint64_t size,
+                   struct MHD_Response *response, struct error *err);
+
+/* Replies with a copy of data. */
+int exchange_reply_bytes(struct exchange *x, unsigned status, const char *type,
+                         const void *data, size_t len, struct error *err);
+
+#endif

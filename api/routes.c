@@ -1,0 +1,75 @@
+/*
+ * The route table.
+ */
+#include "routes.h"
+
+#include <string.h>
+
+static const struct route routes[] = {
+    { .path = "/v1/convert",
+      .methods = METHOD_POST | METHOD_PUT,
+      .begin = conversions_begin,
+      .body = conversions_body,
+      .finish = conversions_convert,
+      .close = conversions_close },
+    { .path = "/v1/inspect",
+      .methods = METHOD_POST | METHOD_PUT,
+      .begin = conversions_begin,
+      .body = conversions_body,
+      .finish = conversions_inspect,
+      .close = conversions_close },
+    { .path = "/livez", .methods = METHOD_GET, .finish = health_live },
+    { .path = "/readyz", .methods = METHOD_GET, .finish = health_ready },
+    { .path = "/openapi.yaml", .methods = METHOD_GET, .finish = openapi_get },
+};
+
+static const struct {
+    enum method method;
+    const char *name;
+} methods[] = {
+    { METHOD_GET, "GET" },         { METHOD_HEAD, "HEAD" },
+    { METHOD_POST, "POST" },       { METHOD_PUT, "PUT" },
+    { METHOD_OPTIONS, "OPTIONS" },
+};
+
+const struct route *routes_find(const char *path)
+{
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
+        if (!strcmp(routes[i].path, path))
+            return &routes[i];
+    return NULL;
+}
+
+unsigned routes_methods(const struct route *r)
+{
+    return r->methods | METHOD_OPTIONS |
+           (r->methods & METHOD_GET ? METHOD_HEAD : 0);
+}
+
+enum method routes_method(const char *name)
+{
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+        if (!strcmp(methods[i].name, name))
+            return methods[i].method;
+    return METHOD_OTHER;
+}
+
+const char *routes_allow(const struct route *r, char text[static 64])
+{
+    unsigned allowed = routes_methods(r);
+    size_t n = 0;
+
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+        if (allowed & methods[i].method)
+            n += (size_t)snprintf(text + n, 64 - n, "%s%s", n ? ", " : "",
+                                  methods[i].name);
+    return text;
+}
+
+void routes_print(FILE *out)
+{
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
+        for (size_t k = 0; k < sizeof methods / sizeof *methods; k++)
+            if (routes_methods(&routes[i]) & methods[k].method)
+                fprintf(out, "%s %s\n", methods[k].name, routes[i].path);
+}

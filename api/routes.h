@@ -1,0 +1,54 @@
+/*
+ * The routes: which paths there are, and what answers them.
+ */
+#ifndef SWITCHYARD_API_ROUTES_H
+#define SWITCHYARD_API_ROUTES_H
+
+#include <stdio.h>
+
+#include "exchange.h"
+
+/* Every path answers OPTIONS, and HEAD where it answers GET. */
+struct route {
+    const char *path;
+    unsigned methods; /* METHOD_ flags, without the two */
+    /*
+     * The head is there, the body follows; NULL where none is expected. May
+     * set the exchange's job.
+     */
+    int (*begin)(struct exchange *x, struct error *err);
+    int (*body)(struct exchange *x, const void *data, size_t len,
+                struct error *err);
+    /* All is there: replies. */
+    int (*finish)(struct exchange *x, struct error *err);
+    /* The exchange is over, however it went; NULL where there is no job. */
+    void (*close)(struct exchange *x);
+};
+
+/* NULL if there is no such path. */
+const struct route *routes_find(const char *path);
+
+/* METHOD_OTHER for one that no route has. */
+enum method routes_method(const char *name);
+
+/* All methods that a route answers. */
+unsigned routes_methods(const struct route *r);
+
+/* "GET, HEAD, OPTIONS", as the Allow header has it; returns text. */
+const char *routes_allow(const struct route *r, char text[static 64]);
+
+/* One line for each method and path, for comparing with openapi.yaml. */
+void routes_print(FILE *out);
+
+/* What answers; each in the file of its name. */
+int conversions_begin(struct exchange *x, struct error *err);
+int conversions_body(struct exchange *x, const void *data, size_t len,
+                     struct error *err);
+int conversions_convert(struct exchange *x, struct error *err);
+int conversions_inspect(struct exchange *x, struct error *err);
+void conversions_close(struct exchange *x);
+int health_live(struct exchange *x, struct error *err);
+int health_ready(struct exchange *x, struct error *err);
+int openapi_get(struct exchange *x, struct error *err);
+
+#endif
