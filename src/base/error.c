@@ -90,6 +90,19 @@ int error_errno(struct error *err, enum error_code code, int errnum,
     return (int)code;
 }
 
+int error_at_line(struct error *err, const char *path, unsigned line)
+{
+    char text[sizeof err->text];
+
+    if (!err)
+        return ERR_INTERNAL;
+    memcpy(text, err->text, sizeof text);
+    snprintf(err->text, sizeof err->text, "%.200s:%u: %.290s", path, line,
+             text);
+    snprintf(err->subject, sizeof err->subject, "%.200s:%u", path, line);
+    return (int)err->code;
+}
+
 int error_memory(struct error *err)
 {
     return error_set(err, ERR_MEMORY, "out of memory");

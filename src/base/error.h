@@ -126,6 +126,9 @@ int error_actual(struct error *err, const char *fmt, ...)
 int error_hint(struct error *err, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Puts "path:line: " before the text of an error already set. */
+int error_at_line(struct error *err, const char *path, unsigned line);
+
 /* "out of memory", for the check after every allocation. */
 int error_memory(struct error *err);
 

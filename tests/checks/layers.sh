@@ -7,7 +7,7 @@ failed=0
 # A file may include its own folder and lower layers.
 declare -A layer=(
     [base]=0
-    [tensor]=1 [store]=1
+    [tensor]=1 [store]=1 [service]=1
     [checkpoint]=2 [safetensors]=2
     [model]=3
     [plan]=4

@@ -7,6 +7,9 @@
 FUZZ_TARGETS = \
 	%D%/fuzz_json \
 	%D%/fuzz_multipart \
+	%D%/fuzz_settings \
+	%D%/fuzz_tokens \
+	%D%/fuzz_trace \
 	%D%/fuzz_unpack
 
 # A program without a _SOURCES of its own is made of the .c file of its name

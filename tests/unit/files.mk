@@ -1,11 +1,15 @@
 # One Check program for each module: add its name to UNIT_TESTS and its
 # sources below. "make check" skips them where Check is not installed.
 UNIT_TESTS = \
+	%D%/test_access \
 	%D%/test_base \
 	%D%/test_dtype \
 	%D%/test_kernel \
+	%D%/test_log \
+	%D%/test_metrics \
 	%D%/test_multipart \
 	%D%/test_safetensors \
+	%D%/test_settings \
 	%D%/test_sink \
 	%D%/test_store \
 	%D%/test_tar \
@@ -52,3 +56,19 @@ endif
 %C%_test_unpack_SOURCES = %D%/test_unpack.c
 %C%_test_unpack_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_unpack_LDADD = $(UNIT_LIBS)
+
+%C%_test_access_SOURCES = %D%/test_access.c
+%C%_test_access_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_access_LDADD = $(UNIT_LIBS)
+
+%C%_test_log_SOURCES = %D%/test_log.c
+%C%_test_log_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_log_LDADD = $(UNIT_LIBS)
+
+%C%_test_metrics_SOURCES = %D%/test_metrics.c
+%C%_test_metrics_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_metrics_LDADD = $(UNIT_LIBS)
+
+%C%_test_settings_SOURCES = %D%/test_settings.c
+%C%_test_settings_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_settings_LDADD = $(UNIT_LIBS)

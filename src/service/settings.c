@@ -1,0 +1,417 @@
+/*
+ * The table of settings, and how a value is checked and kept.
+ *
+ * Every row names the member of struct settings that it fills; the text as it
+ * was written stays beside it in sources[], which is also what text members
+ * point to. Adding a setting is one member and one row.
+ */
+#include "service/settings.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/num.h"
+#include "service/address.h"
+#include "service/origin.h"
+
+#define KIB ((uint64_t)1 << 10)
+#define MIB ((uint64_t)1 << 20)
+#define GIB ((uint64_t)1 << 30)
+#define DAY ((uint64_t)24 * 60 * 60)
+
+#define AT(member) .offset = offsetof(struct settings, member)
+
+static const struct setting table[] = {
+    { .name = "config-file",
+      AT(config_file),
+      .type = SETTING_PATH,
+      .fallback = "",
+      .flags = SETTING_NO_FILE,
+      .help = "a file of settings, one \"name = value\" a line" },
+    { .name = "listen",
+      AT(listen),
+      .type = SETTING_ADDRESS,
+      .fallback = "127.0.0.1:8080",
+      .help = "address and port; *:8080 is every address, port\n"
+              "0 any free one. Any address but loopback wants\n"
+              "token-file, token or no-auth" },
+    { .name = "data",
+      AT(data),
+      .type = SETTING_PATH,
+      .fallback = "switchyard-data",
+      .help = "the folder of uploads, models and the database" },
+    { .name = "token-file",
+      AT(token_file),
+      .type = SETTING_PATH,
+      .fallback = "",
+      .help = "a file of \"ROLE TOKEN [NAME]\" lines; roles are\n"
+              "read, convert and admin. Read again when it changes" },
+    { .name = "token",
+      AT(token),
+      .type = SETTING_TEXT,
+      .fallback = "",
+      .flags = SETTING_SECRET | SETTING_NO_FLAG,
+      .help = "one admin token, for platforms that hand secrets\n"
+              "over in the environment" },
+    { .name = "no-auth",
+      AT(no_auth),
+      .type = SETTING_SWITCH,
+      .fallback = "no",
+      .help = "serve everybody who can connect, without tokens" },
+    { .name = "cors-origins",
+      AT(cors_origins),
+      .type = SETTING_ORIGINS,
+      .fallback = "",
+      .help = "web origins whose pages may call the API, as\n"
+              "https://a.example,https://b.example; * for all" },
+    { .name = "max-body",
+      AT(max_body),
+      .type = SETTING_SIZE,
+      .fallback = "16GiB",
+      .min = KIB,
+      .max = INT64_MAX,
+      .help = "bytes of a request's body, uploads excepted" },
+    { .name = "max-upload",
+      AT(max_upload),
+      .type = SETTING_SIZE,
+      .fallback = "1TiB",
+      .min = 1,
+      .max = INT64_MAX,
+      .help = "bytes of an upload, packed and unpacked" },
+    { .name = "upload-age",
+      AT(upload_age),
+      .type = SETTING_TIME,
+      .fallback = "7d",
+      .min = 1,
+      .max = 3650 * DAY,
+      .help = "an upload that nobody touches this long is removed" },
+    { .name = "max-entries",
+      AT(max_entries),
+      .type = SETTING_COUNT,
+      .fallback = "1000000",
+      .min = 1,
+      .max = 100000000,
+      .help = "files and folders of an upload" },
+    { .name = "disk-quota",
+      AT(disk_quota),
+      .type = SETTING_SIZE,
+      .fallback = "0",
+      .max = INT64_MAX,
+      .help = "bytes of all uploads and models; 0: what the disk\n"
+              "holds" },
+    { .name = "min-free",
+      AT(min_free),
+      .type = SETTING_SIZE,
+      .fallback = "1GiB",
+      .max = INT64_MAX,
+      .help = "bytes that stay free on the disk" },
+    { .name = "jobs-queued",
+      AT(jobs_queued),
+      .type = SETTING_COUNT,
+      .fallback = "1000",
+      .min = 1,
+      .max = 1000000,
+      .help = "jobs that may wait; one more is answered with 429" },
+    { .name = "jobs-at-once",
+      AT(jobs_at_once),
+      .type = SETTING_COUNT,
+      .fallback = "1",
+      .min = 1,
+      .max = 64,
+      .help = "jobs that run at the same time" },
+    { .name = "connections",
+      AT(connections),
+      .type = SETTING_COUNT,
+      .fallback = "1024",
+      .min = 1,
+      .max = 100000,
+      .help = "connections at the same time" },
+    { .name = "client-rate",
+      AT(client_rate),
+      .type = SETTING_COUNT,
+      .fallback = "200",
+      .max = 1000000,
+      .help = "requests a second of one client, with bursts of\n"
+              "twice as many; 0: no limit" },
+    { .name = "request-time",
+      AT(request_time),
+      .type = SETTING_TIME,
+      .fallback = "12h",
+      .min = 1,
+      .max = 365 * DAY,
+      .help = "the longest that one request may take" },
+    { .name = "idle-time",
+      AT(idle_time),
+      .type = SETTING_TIME,
+      .fallback = "60s",
+      .min = 1,
+      .max = DAY,
+      .help = "a connection on which nothing moves is closed" },
+    { .name = "memory",
+      AT(memory),
+      .type = SETTING_SIZE,
+      .fallback = "512MiB",
+      .min = 16 * MIB,
+      .max = 1024 * GIB,
+      .help = "bytes that all conversions together work with" },
+    { .name = "threads",
+      AT(threads),
+      .type = SETTING_COUNT,
+      .fallback = "0",
+      .max = 1024,
+      .help = "threads that convert; 0: one for each processor" },
+    { .name = "log-level",
+      AT(log_level),
+      .type = SETTING_CHOICE,
+      .fallback = "info",
+      .choices = "error warning info debug",
+      .help = "how much is logged, on standard error" },
+    { .name = "log-format",
+      AT(log_format),
+      .type = SETTING_CHOICE,
+      .fallback = "text",
+      .choices = "text json",
+      .help = "lines for people or for programs" },
+    { .name = "grace-time",
+      AT(grace_time),
+      .type = SETTING_TIME,
+      .fallback = "30s",
+      .max = DAY,
+      .help = "how long what runs may go on after SIGTERM" },
+};
+
+enum { COUNT = sizeof table / sizeof *table };
+_Static_assert((int)COUNT <= (int)SETTINGS_MAX, "sources[] is too short");
+
+const struct setting *settings_table(size_t *count)
+{
+    *count = COUNT;
+    return table;
+}
+
+int settings_find(const char *name)
+{
+    for (int i = 0; i < COUNT; i++) {
+        const char *a = table[i].name;
+        const char *b = name;
+
+        while (*a && (*a == *b || (*a == '-' && *b == '_'))) {
+            a++;
+            b++;
+        }
+        if (!*a && !*b)
+            return i;
+    }
+    return -1;
+}
+
+/* What the user wrote: "SWITCHYARD_MAX_BODY", "--max-body" or "max-body". */
+static const char *name_for(const struct setting *s, enum setting_origin origin,
+                            char name[static 64])
+{
+    static const char *const prefixes[] = {
+        [SETTING_FROM_DEFAULT] = "",
+        [SETTING_FROM_FILE] = "",
+        [SETTING_FROM_ENVIRONMENT] = "SWITCHYARD_",
+        [SETTING_FROM_FLAG] = "--",
+    };
+
+    snprintf(name, 64, "%s%s", prefixes[origin], s->name);
+    if (origin == SETTING_FROM_ENVIRONMENT)
+        for (char *p = name; *p; p++)
+            *p = (char)(*p == '-' ? '_' : toupper((unsigned char)*p));
+    return name;
+}
+
+static int parse_switch(const char *name, const char *text, bool *out,
+                        struct error *err)
+{
+    static const char *const words[] = { "no",    "yes",  "off", "on",
+                                         "false", "true", "0",   "1" };
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (!strcasecmp(text, words[i])) {
+            *out = i % 2;
+            return 0;
+        }
+    }
+    error_set(err, ERR_USAGE, "%s is neither yes nor no: '%.64s'", name, text);
+    return error_actual(err, "%.64s", text);
+}
+
+static int parse_choice(const char *name, const char *text, const char *choices,
+                        unsigned *out, struct error *err)
+{
+    size_t len = strlen(text);
+    unsigned i = 0;
+
+    for (const char *p = choices; *p; p += strspn(p, " "), i++) {
+        size_t word = strcspn(p, " ");
+
+        if (word == len && !strncasecmp(p, text, len)) {
+            *out = i;
+            return 0;
+        }
+        p += word;
+    }
+    error_set(err, ERR_USAGE, "%s is not one of its values: '%.64s'", name,
+              text);
+    error_actual(err, "%.64s", text);
+    return error_expected(err, "one of: %s", choices);
+}
+
+/* "90", "90s", "5m", "24h" or "7d". */
+static int parse_time(const char *name, const char *text, uint64_t *out,
+                      struct error *err)
+{
+    static const struct {
+        char unit;
+        uint32_t seconds;
+    } units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+    uint64_t scale = 1;
+    size_t digits = strspn(text, "0123456789");
+    char number[16];
+
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (text[digits] == units[i].unit)
+            scale = units[i].seconds;
+    if (digits == 0 || digits >= sizeof number ||
+        (text[digits] && (!strchr("smhd", text[digits]) || text[digits + 1]))) {
+        error_set(err, ERR_USAGE, "%s is not a time: '%.64s'", name, text);
+        error_actual(err, "%.64s", text);
+        return error_expected(err, "a whole number with s, m, h or d, as 30s");
+    }
+    memcpy(number, text, digits);
+    number[digits] = '\0';
+    *out = strtoull(number, NULL, 10) * scale;
+    return 0;
+}
+
+static int in_range(const char *name, const char *text, const struct setting *s,
+                    uint64_t value, struct error *err)
+{
+    if (value >= s->min && value <= s->max)
+        return 0;
+    error_set(err, ERR_USAGE, "%s is out of range: '%.64s'", name, text);
+    error_actual(err, "%.64s", text);
+    return error_expected(err, "%llu to %llu", (unsigned long long)s->min,
+                          (unsigned long long)s->max);
+}
+
+static int parse_number(const char *name, const char *text,
+                        const struct setting *s, uint64_t *out,
+                        struct error *err)
+{
+    int rc = 0;
+
+    if (s->type == SETTING_COUNT)
+        return num_parse_uint(name, text, s->min, s->max, out, err);
+    if (s->type == SETTING_SIZE)
+        rc = num_parse_size(name, text, out, err);
+    else
+        rc = parse_time(name, text, out, err);
+    return rc ? rc : in_range(name, text, s, *out, err);
+}
+
+static int check_text(const char *name, const char *text,
+                      const struct setting *s, struct error *err)
+{
+    struct address ignored;
+
+    if (s->type == SETTING_ADDRESS)
+        return address_parse(name, text, &ignored, err);
+    if (s->type == SETTING_ORIGINS)
+        return origin_check_list(name, text, err);
+    return 0;
+}
+
+/* A value of any type, before it is known whether it is in force. */
+union value {
+    const char *text;
+    uint64_t number;
+    unsigned choice;
+    bool on;
+};
+
+static int parse(const char *name, const char *text, const struct setting *s,
+                 union value *out, struct error *err)
+{
+    switch (s->type) {
+    case SETTING_SWITCH:
+        return parse_switch(name, text, &out->on, err);
+    case SETTING_CHOICE:
+        return parse_choice(name, text, s->choices, &out->choice, err);
+    case SETTING_COUNT:
+    case SETTING_SIZE:
+    case SETTING_TIME:
+        return parse_number(name, text, s, &out->number, err);
+    default:
+        out->text = text;
+        return check_text(name, text, s, err);
+    }
+}
+
+static void store(struct settings *s, const struct setting *row,
+                  union value value)
+{
+    void *member = (char *)s + row->offset;
+
+    switch (row->type) {
+    case SETTING_SWITCH:
+        *(bool *)member = value.on;
+        break;
+    case SETTING_CHOICE:
+        *(unsigned *)member = value.choice;
+        break;
+    case SETTING_COUNT:
+    case SETTING_SIZE:
+    case SETTING_TIME:
+        *(uint64_t *)member = value.number;
+        break;
+    default:
+        *(const char **)member = value.text;
+    }
+}
+
+int settings_set(struct settings *s, size_t index, const char *text,
+                 enum setting_origin origin, struct error *err)
+{
+    const struct setting *row = &table[index];
+    struct setting_source *source = &s->sources[index];
+    union value value = { NULL };
+    char name[64];
+    char *copy;
+    int rc = parse(name_for(row, origin, name), text, row, &value, err);
+
+    if (rc || origin < source->origin)
+        return rc;
+    copy = strdup(text);
+    if (!copy)
+        return error_memory(err);
+    if (value.text == text)
+        value.text = copy;
+    store(s, row, value);
+    free(source->text);
+    *source = (struct setting_source){ .text = copy, .origin = origin };
+    return 0;
+}
+
+int settings_init(struct settings *s, struct error *err)
+{
+    int rc = 0;
+
+    memset(s, 0, sizeof *s);
+    for (size_t i = 0; !rc && i < COUNT; i++)
+        rc = settings_set(s, i, table[i].fallback, SETTING_FROM_DEFAULT, err);
+    return rc;
+}
+
+void settings_done(struct settings *s)
+{
+    for (size_t i = 0; i < COUNT; i++)
+        free(s->sources[i].text);
+    memset(s, 0, sizeof *s);
+}
