@@ -44,7 +44,7 @@ void conversions_close(struct exchange *x)
     request_done(&j->request);
     buf_done(&j->seen);
     if (j->folder)
-        workspace_remove(j->folder);
+        temp_remove(j->folder);
     free(j->file);
     free(j->folder);
     free(j->in);
@@ -142,12 +142,12 @@ static int check_capacity(struct exchange *x, struct error *err)
                        (unsigned long long)s->options.max_upload);
         return error_actual(err, "%llu bytes", (unsigned long long)length);
     }
-    return workspace_check(s->workspace, length, SERVICE_DISK_RESERVE, err);
+    return temp_check(s->temp, length, SERVICE_DISK_RESERVE, err);
 }
 
 static int make_folders(struct job *j, struct service *s, struct error *err)
 {
-    int rc = workspace_make(s->workspace, &j->folder, err);
+    int rc = temp_make(s->temp, &j->folder, err);
 
     if (rc)
         return rc;
@@ -332,7 +332,7 @@ static int reply_file(struct exchange *x, const struct plan_file *f,
         close(fd);
     add_headers(r, f->name, type_of(f->name), report);
     /* The descriptor keeps the one file; the others can go. */
-    workspace_remove(j->folder);
+    temp_remove(j->folder);
     return exchange_reply(x, MHD_HTTP_OK, f->size, r, err);
 }
 
@@ -402,7 +402,7 @@ int conversions_convert(struct exchange *x, struct error *err)
         watch_work(s->watch, x->watched, &j->progress.cancel);
         rc = run(x, &c, &report, err);
         watch_reply(s->watch, x->watched);
-        workspace_remove(j->in);
+        temp_remove(j->in);
     }
     if (!rc)
         rc = file ? reply_file(x, file, &report, err)

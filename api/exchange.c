@@ -16,9 +16,9 @@
 #include <sys/random.h>
 
 #include "base/num.h"
-#include "log.h"
 #include "problem.h"
 #include "routes.h"
+#include "service/log.h"
 
 #define IGNORE_MAX ((uint64_t)16 << 20)
 
@@ -71,21 +71,21 @@ static double seconds_since(const struct timespec *began)
 static void log_access(const struct exchange *x,
                        enum MHD_RequestTerminationCode how)
 {
+    bool whole = how == MHD_REQUEST_TERMINATED_COMPLETED_OK;
     enum log_level level = !x->has_head       ? LOG_LEVEL_DEBUG
                            : x->status == 500 ? LOG_LEVEL_ERROR
                                               : LOG_LEVEL_INFO;
-    const char *cut = how == MHD_REQUEST_TERMINATED_COMPLETED_OK ? "" : " cut";
 
+    log_write(level, x->id, "request",
+              LOG_FIELDS(LOG_TEXT("method", x->method_name),
+                         LOG_TEXT("path", x->path),
+                         LOG_NUMBER("status", x->status),
+                         LOG_SECONDS("seconds", seconds_since(&x->began)),
+                         LOG_NUMBER("received", x->received),
+                         LOG_NUMBER("sent", x->sent),
+                         LOG_TEXT("end", whole ? NULL : "cut")));
     if (x->err.code)
-        log_line(level, "%s %s %u %.3fs in=%llu out=%llu id=%s%s %s: %s",
-                 x->method_name, x->path, x->status, seconds_since(&x->began),
-                 (unsigned long long)x->received, (unsigned long long)x->sent,
-                 x->id, cut, error_slug(x->err.code), x->err.text);
-    else
-        log_line(level, "%s %s %u %.3fs in=%llu out=%llu id=%s%s",
-                 x->has_head ? x->method_name : "-", x->path, x->status,
-                 seconds_since(&x->began), (unsigned long long)x->received,
-                 (unsigned long long)x->sent, x->id, cut);
+        log_failure(level, x->id, "request refused", &x->err);
 }
 
 void exchange_close(void *cls, struct MHD_Connection *c, void **ctx,

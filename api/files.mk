@@ -5,16 +5,15 @@ libapi_a_SOURCES += \
 	%D%/gate.c %D%/gate.h \
 	%D%/header.c %D%/header.h \
 	%D%/health.c \
-	%D%/log.c %D%/log.h \
 	%D%/multipart.c %D%/multipart.h \
 	%D%/openapi.c \
 	%D%/problem.c %D%/problem.h \
 	%D%/routes.c %D%/routes.h \
 	%D%/server.c %D%/server.h \
 	%D%/service.h \
+	%D%/temp.c %D%/temp.h \
 	%D%/upload.c %D%/upload.h \
-	%D%/watch.c %D%/watch.h \
-	%D%/workspace.c %D%/workspace.h
+	%D%/watch.c %D%/watch.h
 
 # The description is part of the program; the assembler includes it.
 libapi_a_CPPFLAGS = $(AM_CPPFLAGS) -DOPENAPI_YAML='"$(srcdir)/openapi.yaml"'

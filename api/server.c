@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 #include "exchange.h"
-#include "log.h"
 #include "service.h"
+#include "service/log.h"
 
 enum {
     CONNECTION_MEMORY = 64 << 10, /* for a head; a longer one is answered 431 */
@@ -113,7 +113,8 @@ static void log_daemon(void *cls, const char *fmt, va_list args)
     (void)cls;
     vsnprintf(text, sizeof text, fmt, args);
     text[strcspn(text, "\n")] = '\0';
-    log_line(LOG_LEVEL_DEBUG, "http: %s", text);
+    log_write(LOG_LEVEL_DEBUG, NULL, "libmicrohttpd",
+              LOG_FIELDS(LOG_TEXT("text", text)));
 }
 
 static int start_daemon(struct server *s, struct error *err)
@@ -149,7 +150,7 @@ static void release(struct server *s)
         MHD_stop_daemon(s->daemon);
     watch_stop(s->service.watch);
     gate_free(s->service.gate);
-    workspace_close(s->service.workspace);
+    temp_close(s->service.temp);
     if (s->address)
         freeaddrinfo(s->address);
     free(s);
@@ -169,7 +170,7 @@ int server_start(const struct server_options *o, struct server **out,
     s->service.options = *o;
     rc = parse_listen(s, o->listen, err);
     if (!rc)
-        rc = workspace_open(o->data, &s->service.workspace, err);
+        rc = temp_open(o->data, &s->service.temp, err);
     if (!rc)
         rc = gate_new(o->max_conversions, o->max_queue, &s->service.gate, err);
     if (!rc)

@@ -8,15 +8,15 @@
 
 #include "gate.h"
 #include "server.h"
+#include "temp.h"
 #include "watch.h"
-#include "workspace.h"
 
 /* Bytes of the data folder's file system that uploads leave free. */
 #define SERVICE_DISK_RESERVE ((uint64_t)256 << 20)
 
 struct service {
     struct server_options options;
-    struct workspace *workspace;
+    struct temp *temp;
     struct gate *gate;
     struct watch *watch;
     atomic_uint active;   /* requests */

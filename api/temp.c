@@ -1,5 +1,5 @@
 /*
- * The workspace.
+ * Temporary folders, and whose they are.
  *
  *     DATA/tmp/                  locked while a process starts
  *     DATA/tmp/run-XXXXXX/       locked while its process lives
@@ -8,7 +8,7 @@
  * flock() locks vanish with their process, however it ends. The lock on tmp
  * closes the gap between making a folder and locking it.
  */
-#include "workspace.h"
+#include "temp.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -24,7 +24,7 @@
 
 #include "base/num.h"
 
-struct workspace {
+struct temp {
     char *tmp;
     char *run;
     int lock; /* on run */
@@ -46,7 +46,7 @@ static int remove_one(const char *path, const struct stat *st, int type,
     return 0;
 }
 
-void workspace_remove(const char *path)
+void temp_remove(const char *path)
 {
     nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
@@ -80,7 +80,7 @@ static void remove_leftover(const char *tmp, const char *name)
         return;
     lock = lock_folder(path, LOCK_EX | LOCK_NB);
     if (lock >= 0) {
-        workspace_remove(path);
+        temp_remove(path);
         close(lock);
     }
     free(path);
@@ -99,7 +99,7 @@ static int remove_leftovers(const char *tmp, struct error *err)
     return 0;
 }
 
-static int make_run(struct workspace *w, struct error *err)
+static int make_run(struct temp *w, struct error *err)
 {
     if (asprintf(&w->run, "%s/run-XXXXXX", w->tmp) < 0) {
         w->run = NULL;
@@ -111,9 +111,9 @@ static int make_run(struct workspace *w, struct error *err)
     return w->lock < 0 ? fail("lock the folder", w->run, err) : 0;
 }
 
-int workspace_open(const char *data, struct workspace **out, struct error *err)
+int temp_open(const char *data, struct temp **out, struct error *err)
 {
-    struct workspace *w = calloc(1, sizeof *w);
+    struct temp *w = calloc(1, sizeof *w);
     int lock = -1;
     int rc;
 
@@ -142,18 +142,18 @@ out:
     if (lock >= 0)
         close(lock);
     if (rc)
-        workspace_close(w);
+        temp_close(w);
     else
         *out = w;
     return rc;
 }
 
-void workspace_close(struct workspace *w)
+void temp_close(struct temp *w)
 {
     if (!w)
         return;
     if (w->lock >= 0) {
-        workspace_remove(w->run);
+        temp_remove(w->run);
         close(w->lock);
     }
     free(w->run);
@@ -161,7 +161,7 @@ void workspace_close(struct workspace *w)
     free(w);
 }
 
-int workspace_make(struct workspace *w, char **path, struct error *err)
+int temp_make(struct temp *w, char **path, struct error *err)
 {
     char *folder = NULL;
 
@@ -175,7 +175,7 @@ int workspace_make(struct workspace *w, char **path, struct error *err)
     return 0;
 }
 
-static int probe(const struct workspace *w, struct error *err)
+static int probe(const struct temp *w, struct error *err)
 {
     char path[4096];
     int fd;
@@ -192,8 +192,8 @@ static int probe(const struct workspace *w, struct error *err)
     return rc;
 }
 
-int workspace_check(const struct workspace *w, uint64_t want, uint64_t reserve,
-                    struct error *err)
+int temp_check(const struct temp *w, uint64_t want, uint64_t reserve,
+               struct error *err)
 {
     struct statvfs fs;
     uint64_t left, needed;
