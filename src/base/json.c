@@ -180,8 +180,8 @@ static void put_quoted(struct json_writer *w, const char *text)
         if (name) {
             buf_putc(w->buf, '\\');
             buf_putc(w->buf, letters[name - names]);
-        } else if (*unit >= 0x20 &&
-                   (len == 1 || w->style != JSON_STYLE_PYTHON)) {
+        } else if (*unit >= 0x20 && ((len == 1 && *unit != 0x7f) ||
+                                     w->style != JSON_STYLE_PYTHON)) {
             buf_append(w->buf, unit, len ? len : sizeof replacement);
         } else {
             put_escape(w->buf,

@@ -9,7 +9,15 @@ libcore_a_SOURCES += \
 	%D%/dims.h \
 	%D%/generation.c \
 	%D%/generation.h \
+	%D%/gin.c \
 	%D%/gin.h \
+	%D%/gin_lex.c \
+	%D%/gin_lex.h \
+	%D%/gin_literal.c \
+	%D%/gin_parse.c \
+	%D%/gin_parse_value.c \
+	%D%/gin_parts.h \
+	%D%/gin_value.c \
 	%D%/inventory.c \
 	%D%/inventory.h \
 	%D%/model.c \

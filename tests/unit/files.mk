@@ -4,6 +4,7 @@ UNIT_TESTS = \
 	%D%/test_access \
 	%D%/test_base \
 	%D%/test_dtype \
+	%D%/test_gin \
 	%D%/test_kernel \
 	%D%/test_log \
 	%D%/test_metrics \
@@ -28,6 +29,15 @@ endif
 %C%_test_dtype_SOURCES = %D%/test_dtype.c
 %C%_test_dtype_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_dtype_LDADD = $(UNIT_LIBS)
+
+%C%_test_gin_SOURCES = %D%/test_gin.c %D%/gin_dump.h
+%C%_test_gin_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_gin_LDADD = $(UNIT_LIBS)
+
+# No test: prints what is read of gin files, for comparison with gin-config.
+check_PROGRAMS += %D%/gin_dump
+%C%_gin_dump_SOURCES = %D%/gin_dump.c %D%/gin_dump.h
+%C%_gin_dump_LDADD = $(CORE_LIBS)
 
 %C%_test_kernel_SOURCES = %D%/test_kernel.c %D%/kernel_fixture.h
 %C%_test_kernel_CFLAGS = $(UNIT_CFLAGS)

@@ -195,7 +195,7 @@ START_TEST(test_json_repairs_text)
         { "\xf0\x9f\x98", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"",
           "\"\\ufffd\\ufffd\\ufffd\"" },
         { "\xf0\x9f\x98\x80", "\"\xf0\x9f\x98\x80\"", "\"\\ud83d\\ude00\"" },
-        { "\x7f\x01", "\"\x7f\\u0001\"", "\"\x7f\\u0001\"" },
+        { "\x7f\x01", "\"\x7f\\u0001\"", "\"\\u007f\\u0001\"" },
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -1,0 +1,128 @@
+/*
+ * What the files of the gin parser share. Internal to them.
+ */
+#ifndef SWITCHYARD_MODEL_GIN_PARTS_H
+#define SWITCHYARD_MODEL_GIN_PARTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "model/gin.h"
+#include "model/gin_lex.h"
+
+/* Longest selector or macro's name with its scopes, in characters. */
+enum { GIN_MAX_NAME = 1024 };
+
+/* A borrowed piece of the file's text. */
+struct gin_slice {
+    const char *start;
+    size_t len;
+};
+
+struct gin {
+    char *name;
+    struct gin_binding *bindings;
+    size_t count;
+    size_t capacity;
+    char **includes;
+    size_t include_count;
+    size_t include_capacity;
+    const struct gin_binding **macros; /* by scope, selector and place */
+    size_t macro_count;
+};
+
+/* The parser's state: token is the one it looks at. */
+struct gin_parser {
+    struct gin_lexer lex;
+    struct gin_token token;
+    struct gin *gin;
+    unsigned depth; /* of brackets around the value */
+};
+
+/* To the next token; _skip also over line ends within brackets. */
+int gin_advance(struct gin_parser *p, struct error *err);
+int gin_advance_skip(struct gin_parser *p, struct error *err);
+
+bool gin_at_op(const struct gin_parser *p, char op);
+bool gin_at_name(const struct gin_parser *p, const char *name);
+
+/* ERR_GIN for the token at hand. */
+int gin_unexpected(const struct gin_parser *p, const char *expected,
+                   const char *hint, struct error *err);
+
+/*
+ * Names with '.' or '/' between them, without blanks. scopes tells whether '/'
+ * is allowed, dotted whether what stands before a '/' may contain dots.
+ */
+int gin_parse_selector(struct gin_parser *p, bool scopes, bool dotted,
+                       struct gin_slice *out, struct error *err);
+
+/* Any value. On failure as well, out can be freed by gin_value_done(). */
+int gin_parse_value(struct gin_parser *p, struct gin_value *out,
+                    struct error *err);
+
+/* Adjacent strings, the first of which is the token at hand. */
+int gin_parse_strings(struct gin_parser *p, struct gin_value *out,
+                      struct error *err);
+
+/* Reads all statements of a prepared text into g. */
+int gin_parse_text(struct gin *g, const char *text, size_t len,
+                   struct error *err);
+
+/*
+ * Adds a binding and takes value's contents, on success only. parameter is
+ * empty for a macro.
+ */
+int gin_add_binding(struct gin *g, struct gin_slice scope,
+                    struct gin_slice selector, struct gin_slice parameter,
+                    struct gin_value *value, unsigned line, struct error *err);
+
+/* Adds a file that "include" names. */
+int gin_add_include(struct gin *g, const char *file, struct error *err);
+
+/* Splits "a/b/c" at its last slash: "a/b" and "c", or "" and "c". */
+void gin_split_scope(struct gin_slice whole, struct gin_slice *scope,
+                     struct gin_slice *rest);
+
+bool gin_slice_is(struct gin_slice slice, const char *text);
+
+/* True for the selector that stands behind %NAME: NAME/macro.value. */
+bool gin_is_macro_selector(struct gin_slice selector);
+
+/* malloc'ed; NULL if there is no memory. */
+char *gin_slice_copy(struct gin_slice slice);
+
+/*
+ * Makes room for one more item behind count of them; false if there is no
+ * memory. *items and *capacity change together.
+ */
+bool gin_grow(void **items, size_t *capacity, size_t count, size_t size);
+
+/* A number's token, negated if asked for, to GIN_INT or GIN_FLOAT. */
+int gin_literal_number(const struct gin_lexer *lex,
+                       const struct gin_token *token, bool negative,
+                       struct gin_value *out, struct error *err);
+
+/*
+ * Appends the characters a string's token stands for. *bytes tells whether it
+ * is b'...'.
+ */
+int gin_literal_string(const struct gin_lexer *lex,
+                       const struct gin_token *token, struct buf *out,
+                       bool *bytes, struct error *err);
+
+/* Frees what the value holds. */
+void gin_value_done(struct gin_value *value);
+
+/* Whether Python would take it as a dict's key. */
+bool gin_value_hashable(const struct gin_value *value);
+
+/*
+ * Leaves each key of a dict once, in its first place with its last value, as
+ * Python does.
+ */
+int gin_value_unique_keys(struct gin_value *dict, struct error *err);
+
+#endif
