@@ -296,25 +296,12 @@ static enum MHD_Result take_body(struct exchange *x, const char *data,
     return MHD_YES;
 }
 
-static int run_route(struct exchange *x, struct error *err)
-{
-    unsigned timeout = x->service->options.timeout;
-    int rc;
-
-    if (x->method == METHOD_OPTIONS)
-        return reply_options(x, err);
-    /* The time that work takes is not the client's inactivity. */
-    MHD_set_connection_option(x->connection, MHD_CONNECTION_OPTION_TIMEOUT, 0U);
-    rc = x->route->finish(x, err);
-    MHD_set_connection_option(x->connection, MHD_CONNECTION_OPTION_TIMEOUT,
-                              timeout);
-    return rc;
-}
-
 static enum MHD_Result take_end(struct exchange *x)
 {
-    if (!x->err.code)
-        has_failed(x, run_route(x, &x->err));
+    if (!x->err.code && x->method == METHOD_OPTIONS)
+        has_failed(x, reply_options(x, &x->err));
+    else if (!x->err.code)
+        has_failed(x, x->route->finish(x, &x->err));
     watch_reply(x->service->watch, x->watched);
     return x->err.code ? reply_problem(x) : MHD_YES;
 }

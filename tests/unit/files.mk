@@ -14,7 +14,8 @@ UNIT_TESTS = \
 	%D%/test_sink \
 	%D%/test_store \
 	%D%/test_tar \
-	%D%/test_unpack
+	%D%/test_unpack \
+	%D%/test_watch
 
 noinst_HEADERS = %D%/unit.h
 if HAVE_CHECK
@@ -82,3 +83,7 @@ check_PROGRAMS += %D%/gin_dump
 %C%_test_settings_SOURCES = %D%/test_settings.c
 %C%_test_settings_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_settings_LDADD = $(UNIT_LIBS)
+
+%C%_test_watch_SOURCES = %D%/test_watch.c
+%C%_test_watch_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_watch_LDADD = libapi.a $(UNIT_LIBS)
