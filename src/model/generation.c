@@ -250,7 +250,7 @@ static int check_values(const json_t *g, const char *what, struct error *err)
     json_t *stop = json_object_get(g, "early_stopping");
     double n;
 
-    if (stop && !py_number(stop, &n) &&
+    if (stop && !(py_number(stop, &n) && (n == 0 || n == 1)) &&
         !(json_is_string(stop) &&
           strcmp(json_string_value(stop), "never") == 0))
         return refuse(g, what, "early_stopping",
@@ -271,11 +271,12 @@ static int check_kinds(const json_t *g, const char *what, struct error *err)
 {
     static const char *const keys[] = {
         "max_new_tokens",  "pad_token_id",         "num_beams",
-        "num_beam_groups", "num_return_sequences", "repetition_penalty",
+        "num_beam_groups", "num_return_sequences",
     };
     static const char *const objects[] = { "watermarking_config",
-                                           "cache_config",
-                                           "cache_implementation" };
+                                           "cache_config" };
+    const char *cache =
+        json_string_value(json_object_get(g, "cache_implementation"));
 
     for (size_t i = 0; i < COUNT(keys); i++) {
         double n;
@@ -288,6 +289,10 @@ static int check_kinds(const json_t *g, const char *what, struct error *err)
             return refuse(g, what, objects[i],
                           "such a setting can't be converted", err);
     }
+    if (is_set(g, "cache_implementation") &&
+        (!cache || strcmp(cache, "quantized") == 0))
+        return refuse(g, what, "cache_implementation",
+                      "such a setting can't be converted", err);
     return 0;
 }
 
