@@ -30,22 +30,28 @@ int config_read(const struct model_options *o, json_t **out, struct error *err)
     json_t *value = NULL;
     int rc = 0;
 
-    if (!o->config) {
-        value = json_object();
-        if (!value)
-            return error_memory(err);
-    } else {
+    if (o->config_len > CONFIG_MAX_BYTES)
+        rc = error_set(err, ERR_LIMIT, "%s has more than %d bytes",
+                       config_name(o), CONFIG_MAX_BYTES);
+    else if (o->config)
         rc = json_read(o->config, o->config_len, config_name(o), ERR_CONFIG,
                        &value, err);
-    }
-    if (!rc && !json_is_object(value)) {
-        error_set(err, ERR_CONFIG, "%s is not a JSON object", config_name(o));
-        rc = error_subject(err, "%s", config_name(o));
+    else
+        value = json_object();
+    if (!rc && !value)
+        rc = error_memory(err);
+    else if (!rc && !json_is_object(value))
+        rc = error_set(err, ERR_CONFIG, "%s is not a JSON object",
+                       config_name(o));
+    else if (!rc && json_object_size(value) > CONFIG_MAX_MEMBERS)
+        rc = error_set(err, ERR_LIMIT, "%s has more than %d members",
+                       config_name(o), CONFIG_MAX_MEMBERS);
+    if (rc) {
         json_decref(value);
+        return rc;
     }
-    if (!rc)
-        *out = value;
-    return rc;
+    *out = value;
+    return 0;
 }
 
 /* Sizes that transformers makes modules of. */

@@ -8,6 +8,8 @@
 #include "model/model.h"
 #include "model/warnings.h"
 
+enum { CONFIG_MAX_BYTES = 4 << 20, CONFIG_MAX_MEMBERS = 1000 };
+
 struct config {
     json_t *values;     /* config.json's members, without torch_dtype */
     json_t *generation; /* generation_config.json's */
@@ -31,7 +33,10 @@ int config_right(const struct model_options *o, const struct dims *d,
 int config_reference(const struct model_options *o, struct dims *d,
                      struct config *out, struct warnings *w, struct error *err);
 
-/* Parses config.json: an object; a new empty one where none is given. */
+/*
+ * Parses config.json: an object of at most CONFIG_MAX_MEMBERS; a new empty one
+ * where none is given.
+ */
 int config_read(const struct model_options *o, json_t **out, struct error *err);
 
 #endif

@@ -304,11 +304,27 @@ static int put_stated(struct merge *m, struct error *err)
     for (size_t i = m->stated.count; i > 0 && !rc; i--) {
         const struct stated_item *item = &m->stated.items[i - 1];
 
+        if (json_is_null(item->value) && stated_find(&m->stated, item->key))
+            continue;
         rc = put(m, item->key, json_incref(item->value), item->origin, err);
         if (!rc)
             rc = warn_hidden(m, item, err);
     }
     return rc;
+}
+
+/*
+ * transformers 5 sizes the decoder's cache by num_layers, and generate() raises
+ * where the decoder has more, unless a member of this name tells them apart.
+ */
+static int put_decoder_layers(struct merge *m, struct error *err)
+{
+    uint64_t layers = m->d->layers[SIDE_DECODER];
+
+    if (layers == m->d->layers[SIDE_ENCODER])
+        return 0;
+    return put_fact(m, "decoder_layers", json_integer((json_int_t)layers), NULL,
+                    err);
 }
 
 static int put_start_token(struct merge *m, struct error *err)
@@ -330,6 +346,8 @@ static int merge_all(struct merge *m, struct error *err)
         rc = put_flags(m, err);
     for (int side = 0; side < SIDE_COUNT && !rc; side++)
         rc = put_pattern(m, (enum names_side)side, err);
+    if (!rc)
+        rc = put_decoder_layers(m, err);
     if (!rc)
         rc = put_activation(m, err);
     if (!rc)

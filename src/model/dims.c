@@ -77,7 +77,10 @@ static int refuse_pattern(const struct inventory *inv, enum names_side side,
                            "i %% sparse_step == 1; no setting changes that");
 }
 
-/* The step that gives the pattern of one side's arrays. */
+/*
+ * The step that gives the pattern of one side's arrays. A layer that has
+ * neither kind is no reason to refuse it here: its arrays are missing.
+ */
 static int detect_pattern(const struct inventory *inv, enum names_side side,
                           struct dims *d, struct error *err)
 {
@@ -103,8 +106,11 @@ static int detect_pattern(const struct inventory *inv, enum names_side side,
     else
         d->step[side] = count == 1 ? layers : second - first;
     for (size_t i = 0; i < layers; i++) {
-        if (dims_sparse(d->step[side], i) !=
-            inventory_has(inv, side, i, WHEN_SPARSE))
+        enum names_when other =
+            dims_sparse(d->step[side], i) ? WHEN_DENSE : WHEN_SPARSE;
+
+        if (inventory_has(inv, side, i, other) &&
+            (other == WHEN_SPARSE || !inventory_has(inv, side, i, WHEN_SPARSE)))
             return refuse_pattern(inv, side, err);
     }
     return 0;

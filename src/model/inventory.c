@@ -1,13 +1,14 @@
 /*
  * Sorts a checkpoint's arrays into the rename table.
  *
- * A layer number beyond the count of arrays can't belong to a whole model, so
- * such an array counts as unknown, and the table stays small whatever the names
- * say.
+ * An array of a layer that no model has counts as unknown, so that the table
+ * stays small whatever the names say.
  */
 #include "model/inventory.h"
 
 #include <stdlib.h>
+
+enum { MAX_LAYERS = 4096 };
 
 static int allocate(const struct checkpoint *c, struct inventory *inv,
                     struct error *err)
@@ -23,8 +24,8 @@ static int allocate(const struct checkpoint *c, struct inventory *inv,
         size_t row;
         uint64_t layer;
 
-        if (names_match(c->arrays[i]->name, &row, &layer) && layer < c->count &&
-            layer + 1 > inv->width)
+        if (names_match(c->arrays[i]->name, &row, &layer) &&
+            layer < MAX_LAYERS && layer + 1 > inv->width)
             inv->width = (size_t)layer + 1;
     }
     if (inv->width == 0)

@@ -48,7 +48,7 @@ struct model_tensor {
 /* A value of config.json and where it came from. */
 struct model_value {
     char *key;
-    char *origin; /* "tensors", "config.json", "model.gin:12", "default" */
+    char *origin; /* "tensors", "config.json:3", "model.gin:12", "default" */
     json_t *value;
 };
 

@@ -164,7 +164,7 @@ static int set_steps(json_t *a, const char *what, struct error *err)
 static int make_labels(json_t *a, const json_t *num_labels, const char *what,
                        struct error *err)
 {
-    enum { MAX_LABELS = 1000000 };
+    enum { MAX_LABELS = 10000 };
     json_int_t n = 2;
     json_t *id2label;
     json_t *label2id;
@@ -172,7 +172,7 @@ static int make_labels(json_t *a, const json_t *num_labels, const char *what,
 
     if (num_labels && (!py_whole(num_labels, false, &n) || n > MAX_LABELS))
         return pretrained_refuse(err, what, "num_labels", num_labels,
-                                 "it should be a whole number up to 1,000,000");
+                                 "it should be a whole number up to 10,000");
     rc = py_set(a, "id2label", json_object(), err);
     if (!rc)
         rc = py_set(a, "label2id", json_object(), err);

@@ -109,15 +109,20 @@ static int add(struct stated *s, const char *key, json_t *steal,
 static unsigned line_of(const char *text, size_t len, const char *key)
 {
     size_t n = strlen(key);
+    const char *end = text + len;
+    const char *at = text;
     unsigned line = 1;
 
-    for (size_t i = 0; i + n + 2 <= len; i++) {
-        if (text[i] == '"' && text[i + 1 + n] == '"' &&
-            memcmp(text + i + 1, key, n) == 0)
-            return line;
-        line += text[i] == '\n';
+    for (;; at++) {
+        at = memmem(at, (size_t)(end - at), key, n);
+        if (!at)
+            return 0;
+        if (at > text && at[-1] == '"' && at + n < end && at[n] == '"')
+            break;
     }
-    return 0;
+    for (; text < at; text++)
+        line += *text == '\n';
+    return line;
 }
 
 /*

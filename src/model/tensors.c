@@ -143,6 +143,9 @@ static int make_room(struct visitor *v, struct error *err)
 
     if (v->m->count < v->room)
         return 0;
+    if (v->m->count >= TENSORS_MAX)
+        return error_set(err, ERR_LIMIT, "the model has more than %d tensors",
+                         TENSORS_MAX);
     grown = realloc(v->m->tensors, room * sizeof *grown);
     if (!grown)
         return error_memory(err);

@@ -15,7 +15,11 @@
 int tensors_check(const struct inventory *inv, const struct dims *d,
                   const char *why, struct error *err);
 
-/* Fills m's tensors; tensors_check() and dims_from_shapes() have passed. */
+/* Eight times as many as the largest public model has. */
+enum { TENSORS_MAX = 1 << 20 };
+
+/* Fills m's tensors, ERR_LIMIT beyond TENSORS_MAX; tensors_check() and
+ * dims_from_shapes() have passed. */
 int tensors_list(const struct inventory *inv, const struct dims *d,
                  struct model *m, struct error *err);
 
