@@ -1,5 +1,7 @@
 # Golden cases and end-to-end tests.
 EXTRA_DIST += \
+	%D%/fixtures/config \
+	%D%/fixtures/make_config_fixtures.py \
 	%D%/fixtures/gin \
 	%D%/fixtures/make_gin_fixtures.py \
 	%D%/golden/cases \

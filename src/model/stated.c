@@ -251,21 +251,44 @@ static int read_activation(const struct gin *g, const struct gin_binding *b,
                     b->line, err);
 }
 
+static bool is_activation(const struct gin_binding *b)
+{
+    return selector_is(b->selector, "MlpBlock") &&
+           strcmp(b->parameter, "activations") == 0;
+}
+
 /* Bindings that are looked at one by one, whatever their scope. */
+static bool is_looked_at(const struct gin_binding *b)
+{
+    return b->parameter &&
+           (is_activation(b) || (selector_is(b->selector, "MoeLayer") &&
+                                 strcmp(b->parameter, "router") == 0));
+}
+
+/* In gin the last binding counts. */
+static bool is_bound_again(const struct gin_binding *bindings, size_t at,
+                           size_t count)
+{
+    const struct gin_binding *b = &bindings[at];
+
+    for (size_t i = at + 1; i < count; i++) {
+        if (bindings[i].parameter &&
+            strcmp(bindings[i].selector, b->selector) == 0 &&
+            strcmp(bindings[i].scope, b->scope) == 0 &&
+            strcmp(bindings[i].parameter, b->parameter) == 0)
+            return true;
+    }
+    return false;
+}
+
 static int read_binding(const struct gin *g, const struct gin_binding *b,
                         struct stated *s, struct error *err)
 {
     const struct gin_value *v;
     int rc;
 
-    if (!b->parameter)
-        return 0;
-    if (selector_is(b->selector, "MlpBlock") &&
-        strcmp(b->parameter, "activations") == 0)
+    if (is_activation(b))
         return read_activation(g, b, s, err);
-    if (!selector_is(b->selector, "MoeLayer") ||
-        strcmp(b->parameter, "router") != 0)
-        return 0;
     rc = gin_resolve(g, &b->value, &v, err);
     if (!rc && v && v->kind == GIN_REFERENCE && v->text &&
         strstr(v->text, "ExpertsChoose"))
@@ -303,8 +326,10 @@ static int read_gin(const struct model_options *o, struct stated *s,
     if (rc)
         goto out;
     bindings = gin_bindings(g, &count);
-    for (size_t i = 0; i < count && !rc; i++)
-        rc = read_binding(g, &bindings[i], s, err);
+    for (size_t i = 0; i < count && !rc; i++) {
+        if (is_looked_at(&bindings[i]) && !is_bound_again(bindings, i, count))
+            rc = read_binding(g, &bindings[i], s, err);
+    }
     if (!rc)
         rc = warn_includes(g, w, err);
 out:

@@ -5,6 +5,7 @@
 # --enable-fuzzers (and clang) they are libFuzzer programs, not tests:
 #   make fuzzers && tests/fuzz/fuzz_X -max_total_time=60 NEW_CORPUS SEEDS
 FUZZ_TARGETS = \
+	%D%/fuzz_config \
 	%D%/fuzz_gin \
 	%D%/fuzz_json \
 	%D%/fuzz_multipart \

@@ -3,12 +3,16 @@
 UNIT_TESTS = \
 	%D%/test_access \
 	%D%/test_base \
+	%D%/test_config \
+	%D%/test_config_files \
 	%D%/test_dtype \
 	%D%/test_gin \
 	%D%/test_kernel \
 	%D%/test_log \
 	%D%/test_metrics \
+	%D%/test_model \
 	%D%/test_multipart \
+	%D%/test_names \
 	%D%/test_safetensors \
 	%D%/test_settings \
 	%D%/test_sink \
@@ -87,3 +91,20 @@ check_PROGRAMS += %D%/gin_dump
 %C%_test_watch_SOURCES = %D%/test_watch.c
 %C%_test_watch_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_watch_LDADD = libapi.a $(UNIT_LIBS)
+
+%C%_test_config_SOURCES = %D%/test_config.c %D%/fake_checkpoint.h
+%C%_test_config_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_config_LDADD = $(UNIT_LIBS)
+
+%C%_test_model_SOURCES = %D%/test_model.c %D%/fake_checkpoint.h
+%C%_test_model_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_model_LDADD = $(UNIT_LIBS)
+
+%C%_test_names_SOURCES = %D%/test_names.c
+%C%_test_names_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_names_LDADD = $(UNIT_LIBS)
+
+%C%_test_config_files_SOURCES = %D%/test_config_files.c %D%/fake_checkpoint.h
+%C%_test_config_files_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_config_files_LDADD = $(UNIT_LIBS)
+
