@@ -87,6 +87,18 @@ enum error_exit {
       "Another request is writing to this upload")                             \
     X(ERR_CHECKSUM, EXIT_USAGE, 460, "checksum-mismatch",                      \
       "The bytes do not have the stated checksum")                             \
+    X(ERR_DATABASE, EXIT_OUTPUT, 500, "database-failed",                       \
+      "The database failed")                                                   \
+    X(ERR_QUEUE_FULL, EXIT_USAGE, 429, "queue-full",                           \
+      "Too many jobs are waiting")                                             \
+    X(ERR_KEY_REUSED, EXIT_USAGE, 422, "idempotency-key-reused",               \
+      "The idempotency key belongs to another request")                        \
+    X(ERR_STATE, EXIT_USAGE, 409, "wrong-state",                               \
+      "The job's state does not allow this")                                   \
+    X(ERR_LEASE, EXIT_INTERNAL, 409, "lease-lost",                             \
+      "Somebody else runs the job now")                                        \
+    X(ERR_ATTEMPTS, EXIT_INTERNAL, 500, "too-many-attempts",                   \
+      "The job never ended")                                                   \
     X(ERR_QUOTA, EXIT_OUTPUT, 507, "quota-exceeded",                           \
       "The storage quota is used up")
 

@@ -13,8 +13,9 @@ declare -A layer=(
     [plan]=4
     [convert]=5
     [conversion]=6
-    [api]=7
-    [cli]=8
+    [jobs]=7
+    [api]=8
+    [cli]=9
 )
 
 # What a path under src/ or api/ belongs to: its folder, or for a file directly

@@ -5,6 +5,7 @@ UNIT_TESTS = \
 	%D%/test_base \
 	%D%/test_config \
 	%D%/test_config_files \
+	%D%/test_db \
 	%D%/test_dtype \
 	%D%/test_gin \
 	%D%/test_kernel \
@@ -21,7 +22,7 @@ UNIT_TESTS = \
 	%D%/test_unpack \
 	%D%/test_watch
 
-noinst_HEADERS = %D%/unit.h
+noinst_HEADERS = %D%/folder_fixture.h %D%/unit.h
 if HAVE_CHECK
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
@@ -30,6 +31,10 @@ endif
 %C%_test_base_SOURCES = %D%/test_base.c
 %C%_test_base_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_base_LDADD = $(UNIT_LIBS)
+
+%C%_test_db_SOURCES = %D%/test_db.c
+%C%_test_db_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_db_LDADD = $(UNIT_LIBS)
 
 %C%_test_dtype_SOURCES = %D%/test_dtype.c
 %C%_test_dtype_CFLAGS = $(UNIT_CFLAGS)

@@ -30,9 +30,12 @@
                       "'%s' does not mention '%s'", (err)->text, (word));      \
     } while (0)
 
-/* Runs one suite made of one test case list; for use as main()'s body. */
-static inline int unit_run(const char *name, const TTest *const *tests,
-                           size_t count)
+/*
+ * Runs one suite made of one test case list; for use as main()'s body. setup
+ * and teardown run around each test, and may be NULL.
+ */
+static inline int unit_run_in(const char *name, const TTest *const *tests,
+                              size_t count, SFun setup, SFun teardown)
 {
     Suite *suite = suite_create(name);
     TCase *tc = tcase_create(name);
@@ -41,6 +44,7 @@ static inline int unit_run(const char *name, const TTest *const *tests,
 
     for (size_t i = 0; i < count; i++)
         tcase_add_test(tc, tests[i]);
+    tcase_add_checked_fixture(tc, setup, teardown);
     tcase_set_timeout(tc, 120);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
@@ -48,6 +52,12 @@ static inline int unit_run(const char *name, const TTest *const *tests,
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static inline int unit_run(const char *name, const TTest *const *tests,
+                           size_t count)
+{
+    return unit_run_in(name, tests, count, NULL, NULL);
 }
 
 #endif
