@@ -93,7 +93,7 @@ enum error_exit {
       "Too many jobs are waiting")                                             \
     X(ERR_KEY_REUSED, EXIT_USAGE, 422, "idempotency-key-reused",               \
       "The idempotency key belongs to another request")                        \
-    X(ERR_STATE, EXIT_USAGE, 409, "wrong-state",                               \
+    X(ERR_JOB_STATE, EXIT_USAGE, 409, "wrong-state",                           \
       "The job's state does not allow this")                                   \
     X(ERR_LEASE, EXIT_INTERNAL, 409, "lease-lost",                             \
       "Somebody else runs the job now")                                        \
