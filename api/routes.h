@@ -37,7 +37,7 @@ unsigned routes_methods(const struct route *r);
 /* "GET, HEAD, OPTIONS", as the Allow header has it; returns text. */
 const char *routes_allow(const struct route *r, char text[static 64]);
 
-/* One line for each method and path, for comparing with openapi.yaml. */
+/* As server_print_routes(). */
 void routes_print(FILE *out);
 
 /* What answers; each in the file of its name. */

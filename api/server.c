@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "exchange.h"
+#include "routes.h"
 #include "service.h"
 #include "service/log.h"
 
@@ -192,6 +193,11 @@ const char *server_url(const struct server *s, char text[static 80])
     snprintf(text, 80, "http://%s:%u", s->host,
              info ? (unsigned)info->port : 0U);
     return text;
+}
+
+void server_print_routes(FILE *out)
+{
+    routes_print(out);
 }
 
 /* Until no request is active, for some seconds at most. */

@@ -5,6 +5,7 @@
 #define SWITCHYARD_API_SERVER_H
 
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/error.h"
 
@@ -33,6 +34,9 @@ int server_start(const struct server_options *o, struct server **out,
 
 /* "http://127.0.0.1:8080", with the real port; returns text. */
 const char *server_url(const struct server *s, char text[static 80]);
+
+/* One line for each method and path, for comparing with openapi.yaml. */
+void server_print_routes(FILE *out);
 
 /*
  * Takes no new connections, lets requests finish for the grace period, cancels
