@@ -152,7 +152,7 @@ void temp_close(struct temp *w)
 {
     if (!w)
         return;
-    if (w->lock >= 0) {
+    if (w->run && w->lock >= 0) {
         temp_remove(w->run);
         close(w->lock);
     }

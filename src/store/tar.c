@@ -202,19 +202,24 @@ static int read_member(struct tar *t, size_t i, uint64_t offset, void *dst,
 int tar_read(struct tar *t, uint64_t at, void *dst, size_t len, size_t *got,
              struct error *err)
 {
+    const struct member *m;
+    uint64_t next = tar_size(t);
     size_t i = find(t, at);
-    const struct member *m = t->count ? &t->members[i] : NULL;
-    uint64_t end = m ? m->data + m->size : 0;
-    uint64_t next = i + 1 < t->count ? t->members[i + 1].start : tar_size(t);
 
-    if (m && at < m->data) {
-        *got = (size_t)num_min(len, m->data - at);
-        memcpy(dst, m->header.data + (at - m->start), *got);
-        return 0;
+    if (t->count > 0) {
+        m = &t->members[i];
+        if (at < m->data) {
+            *got = (size_t)num_min(len, m->data - at);
+            memcpy(dst, m->header.data + (at - m->start), *got);
+            return 0;
+        }
+        if (at - m->data < m->size)
+            return read_member(t, i, at - m->data, dst,
+                               (size_t)num_min(len, m->size - (at - m->data)),
+                               got, err);
+        if (i + 1 < t->count)
+            next = t->members[i + 1].start;
     }
-    if (m && at < end)
-        return read_member(t, i, at - m->data, dst,
-                           (size_t)num_min(len, end - at), got, err);
     *got = (size_t)num_min(len, next - at);
     memset(dst, 0, *got);
     return 0;
