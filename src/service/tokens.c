@@ -111,6 +111,15 @@ static size_t next_word(const char **p, const char *end, const char **word)
     return (size_t)(*p - *word);
 }
 
+/* Names go into logs: nothing invisible, and the end is where it seems. */
+static bool is_name(const char *word, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (!isgraph((unsigned char)word[i]))
+            return false;
+    return true;
+}
+
 static enum token_role find_role(const char *word, size_t len)
 {
     for (int r = ROLE_READ; r <= ROLE_ADMIN; r++)
@@ -141,6 +150,9 @@ static int parse_line(struct tokens *t, const char *p, const char *end,
     len = next_word(&p, end, &word);
     if (len > TOKENS_NAME_MAX)
         return error_set(err, ERR_USAGE, "the name is too long");
+    if (!is_name(word, len))
+        return error_set(err, ERR_USAGE,
+                         "the name holds other than printable ASCII");
     if (len > 0)
         snprintf(name, sizeof name, "%.*s", (int)len, word);
     if (next_word(&p, end, &word) > 0)
