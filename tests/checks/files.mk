@@ -7,4 +7,4 @@ CHECKS = \
 	%D%/scripts.sh
 
 TESTS += $(CHECKS)
-EXTRA_DIST += $(CHECKS) .clang-format
+EXTRA_DIST += $(CHECKS)

@@ -9,13 +9,14 @@ declare -A layer=(
     [base]=0
     [tensor]=1 [store]=1 [service]=1
     [checkpoint]=2 [safetensors]=2
-    [model]=3
+    [model]=3 [grid]=3 [workspace]=3
     [plan]=4
-    [convert]=5
-    [conversion]=6
-    [jobs]=7
-    [api]=8
-    [cli]=9
+    [schedule]=5
+    [convert]=6
+    [conversion]=7
+    [jobs]=8
+    [api]=9
+    [cli]=10
 )
 
 # What a path under src/ or api/ belongs to: its folder, or for a file directly

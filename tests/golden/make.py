@@ -218,7 +218,7 @@ def make_case(python, name, case):
         entry["checkpoint"] = case.checkpoint
     if case.change:
         entry["change"] = [list(change) for change in case.change]
-    if case.path:
+    if case.path is not None:
         entry["path"] = case.path
     arguments = shlex.split(case.make)
     with tempfile.TemporaryDirectory() as scratch:
@@ -233,11 +233,11 @@ def make_case(python, name, case):
     if case.gin:
         (folder / "model.gin").write_text(case.gin)
     write_json(folder / "case.json", entry)
+    if case.stated is not None:
+        write_json(folder / "config.json", case.stated)
     if case.exit:
         entry["default"] = {"options": list(case.options), "exit": case.exit,
                             "type": case.type, "words": list(case.words)}
-        if case.stated is not None:
-            write_json(folder / "config.json", case.stated)
     else:
         make_success(python, name, case, o, entry)
     write_json(folder / "case.json", entry)

@@ -41,9 +41,9 @@ def replace(path, data):
     path.write_bytes(data)
 
 
-def link(path, to):
-    path.rename(path.with_name("elsewhere"))
-    path.symlink_to(to)
+def link(path):
+    path.rename(path.parents[1] / "elsewhere")
+    path.symlink_to("../elsewhere")
 
 
 def flip(path, offset):
