@@ -1,13 +1,26 @@
-# Golden cases and end-to-end tests.
+# Tests of the program as a whole. "make check" runs the golden cases, which
+# need nothing but Python; ./dev test runs e2e/, which needs requirements.txt.
+PROGRAM_TESTS = %D%/golden/golden.sh
+
 EXTRA_DIST += \
 	%D%/fixtures/config \
 	%D%/fixtures/make_config_fixtures.py \
 	%D%/fixtures/gin \
 	%D%/fixtures/make_gin_fixtures.py \
+	$(PROGRAM_TESTS) \
+	%D%/README.md \
+	%D%/dev/run.sh \
+	%D%/dev/stages.sh \
+	%D%/e2e/conftest.py \
+	%D%/e2e/test_command.py \
 	%D%/golden/cases \
 	%D%/golden/cases.py \
 	%D%/golden/make.py \
 	%D%/golden/reference.py \
 	%D%/golden/run.py \
 	%D%/make_checkpoint.py \
-	%D%/requirements.txt
+	%D%/measure.py \
+	%D%/requirements.txt \
+	%D%/sample/make.py \
+	%D%/sample/model.gin \
+	%D%/sample/switch-tiny.tar.gz

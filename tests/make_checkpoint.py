@@ -103,6 +103,8 @@ def arguments(argv=None):
                       help="cut this axis into N; chunks may overhang")
     zarr.add_argument("--skip-zeros", action="store_true",
                       help="leave out chunks of zeros")
+    zarr.add_argument("--no-chunks", action="store_true",
+                      help="metadata only: a model of any size at once")
     index = p.add_argument_group("the index")
     index.add_argument("--spec", default="file",
                        choices=["file", "gfile", "gcs", "old", "jax"],
@@ -285,11 +287,16 @@ def write_chunk(o, path, block, chunk, meta):
         f.write(compress(meta["compressor"], data, block.dtype.itemsize))
 
 
-def write_array(o, folder, array):
-    meta = zarray(o, array.shape, array.dtype)
+def write_zarray(o, folder, shape, dtype):
+    meta = zarray(o, shape, dtype)
     os.makedirs(folder)
     with open(os.path.join(folder, ".zarray"), "w") as f:
         json.dump(meta, f, separators=(",", ":"))
+    return meta
+
+
+def write_array(o, folder, array):
+    meta = write_zarray(o, folder, array.shape, array.dtype)
     chunk = meta["chunks"]
     grid = [range(-(-n // c)) for n, c in zip(array.shape, chunk)]
     for at in itertools.product(*grid):
@@ -369,8 +376,12 @@ def array_values(o, path, shape, dtype, in_target):
 
 def write_stored(job):
     o, entry = job
-    array = array_values(o, *entry)
-    write_array(o, os.path.join(o.out, entry[0].replace("/", ".")), array)
+    path, shape, dtype, _ = entry
+    folder = os.path.join(o.out, path.replace("/", "."))
+    if o.no_chunks:
+        write_zarray(o, folder, shape, dtype)
+    else:
+        write_array(o, folder, array_values(o, *entry))
 
 
 def write_gin(o):

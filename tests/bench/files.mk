@@ -9,3 +9,5 @@ bench-programs: $(BENCHES)
 
 %C%_bench_kernel_SOURCES = %D%/bench_kernel.c
 %C%_bench_kernel_LDADD = $(CORE_LIBS)
+
+EXTRA_DIST += %D%/bench.py
