@@ -4,4 +4,5 @@ libcore_a_SOURCES += \
 	%D%/error_json.c %D%/error_json.h \
 	%D%/file.c %D%/file.h \
 	%D%/json.c %D%/json.h \
-	%D%/num.c %D%/num.h
+	%D%/num.c %D%/num.h \
+	%D%/utf8.c %D%/utf8.h

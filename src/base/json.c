@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 /* The deepest nesting of brackets outside of strings. */
 static unsigned text_depth(const unsigned char *text, size_t len)
 {
@@ -105,48 +107,6 @@ void json_close(struct json_writer *w, char bracket)
     buf_putc(w->buf, bracket);
 }
 
-/*
- * The bytes that may stand in UTF-8 (RFC 3629, section 4): the range of the
- * first byte, that of the second, the length; later ones are 80..bf.
- */
-static const struct {
-    unsigned char first, last;
-    unsigned char low, high;
-    unsigned char len;
-} sequences[] = {
-    { 0x01, 0x7f, 0x00, 0x00, 1 }, { 0xc2, 0xdf, 0x80, 0xbf, 2 },
-    { 0xe0, 0xe0, 0xa0, 0xbf, 3 }, { 0xe1, 0xec, 0x80, 0xbf, 3 },
-    { 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
-    { 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 },
-    { 0xf4, 0xf4, 0x80, 0x8f, 4 },
-};
-
-/* Bytes of the valid sequence at p, which a NUL ends; 0 if it is not one. */
-static size_t sequence_length(const unsigned char *p)
-{
-    size_t len = 0;
-
-    for (size_t i = 0; i < sizeof sequences / sizeof *sequences; i++)
-        if (p[0] >= sequences[i].first && p[0] <= sequences[i].last &&
-            (sequences[i].len == 1 ||
-             (p[1] >= sequences[i].low && p[1] <= sequences[i].high)))
-            len = sequences[i].len;
-    for (size_t i = 2; i < len; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    return len;
-}
-
-/* The code point of the valid sequence of len bytes at p. */
-static uint32_t code_point(const unsigned char *p, size_t len)
-{
-    uint32_t point = len == 1 ? p[0] : p[0] & (0x7fU >> len);
-
-    for (size_t i = 1; i < len; i++)
-        point = point << 6 | (p[i] & 0x3fU);
-    return point;
-}
-
 static void put_escape(struct buf *b, uint32_t point)
 {
     if (point > 0xffff) {
@@ -174,7 +134,7 @@ static void put_quoted(struct json_writer *w, const char *text)
 
     buf_putc(w->buf, '"');
     for (; *p; p += len ? len : 1) {
-        len = sequence_length(p);
+        len = utf8_length(p, strnlen((const char *)p, 4));
         unit = len ? p : replacement;
         name = strchr(names, *p);
         if (name) {
@@ -185,7 +145,7 @@ static void put_quoted(struct json_writer *w, const char *text)
             buf_append(w->buf, unit, len ? len : sizeof replacement);
         } else {
             put_escape(w->buf,
-                       code_point(unit, len ? len : sizeof replacement));
+                       utf8_point(unit, len ? len : sizeof replacement));
         }
     }
     buf_putc(w->buf, '"');

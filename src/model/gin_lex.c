@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "model/gin.h"
 
 int gin_error(struct error *err, const char *name, unsigned line,
@@ -30,41 +31,6 @@ int gin_error(struct error *err, const char *name, unsigned line,
     error_expected(err, "%s", expected);
     error_actual(err, "%s", found);
     return error_hint(err, "%s", hint);
-}
-
-/*
- * The bytes of the UTF-8 character at p, of which left remain; 0 if it is not
- * one. Python's decoder refuses the same: long forms, surrogates, > U+10FFFF.
- */
-static size_t utf8_length(const unsigned char *p, size_t left)
-{
-    static const struct {
-        unsigned char first, last;  /* of the first byte */
-        unsigned char second_first; /* the second byte's range */
-        unsigned char second_last;
-        unsigned char length;
-    } rows[] = {
-        { 0x01, 0x7f, 0, 0, 1 },       { 0xc2, 0xdf, 0x80, 0xbf, 2 },
-        { 0xe0, 0xe0, 0xa0, 0xbf, 3 }, { 0xe1, 0xec, 0x80, 0xbf, 3 },
-        { 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
-        { 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 },
-        { 0xf4, 0xf4, 0x80, 0x8f, 4 },
-    };
-    size_t row = 0;
-
-    while (row < sizeof rows / sizeof *rows &&
-           (*p < rows[row].first || *p > rows[row].last))
-        row++;
-    if (row == sizeof rows / sizeof *rows || rows[row].length > left)
-        return 0;
-    for (size_t i = 1; i < rows[row].length; i++) {
-        unsigned char low = i == 1 ? rows[row].second_first : 0x80;
-        unsigned char high = i == 1 ? rows[row].second_last : 0xbf;
-
-        if (p[i] < low || p[i] > high)
-            return 0;
-    }
-    return rows[row].length;
 }
 
 int gin_lex_prepare(const void *text, size_t len, const char *name, char **out,
@@ -94,7 +60,7 @@ int gin_lex_prepare(const void *text, size_t len, const char *name, char **out,
     for (end = p + len; p < end;) {
         size_t n = utf8_length(p, (size_t)(end - p));
 
-        if (n == 0) {
+        if (n == 0 || *p == '\0') {
             char found[32];
 
             snprintf(found, sizeof found, "the byte 0x%02x", *p);
@@ -148,8 +114,7 @@ const char *gin_token_text(const struct gin_token *token, char text[static 64])
     text[0] = *quote;
     while (i < token->len && used < 40) {
         unsigned char c = (unsigned char)token->start[i];
-        size_t n = utf8_length((const unsigned char *)token->start + i,
-                               token->len - i);
+        size_t n = utf8_length(token->start + i, token->len - i);
 
         if (n == 0 || c < 0x20 || c == 0x7f) {
             used += (size_t)snprintf(text + used, 64 - used, "\\x%02x", c);

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "model/gin_parts.h"
 
 enum {
@@ -137,31 +138,18 @@ struct string {
 
 static int put_point(struct string *s, uint32_t point, struct error *err)
 {
-    struct buf *out = s->out;
-
     if (point == 0)
         return refuse(s->lex, s->token, "a string without NUL characters",
                       "remove the \\0", err);
-    if (s->bytes || point < 0x80) {
-        buf_putc(out, (int)(point & 0xff));
-        return 0;
-    }
-    if (point > 0x10ffff || (point >= 0xd800 && point < 0xe000))
+    if (!s->bytes && (point > 0x10ffff || (point >= 0xd800 && point < 0xe000)))
         return refuse(s->lex, s->token, "escapes that are characters",
                       "write the character itself, or one from U+0001 to "
                       "U+10FFFF that is no surrogate",
                       err);
-    if (point >= 0x10000) {
-        buf_putc(out, (int)(0xf0 | point >> 18));
-        buf_putc(out, (int)(0x80 | (point >> 12 & 0x3f)));
-        buf_putc(out, (int)(0x80 | (point >> 6 & 0x3f)));
-    } else if (point >= 0x800) {
-        buf_putc(out, (int)(0xe0 | point >> 12));
-        buf_putc(out, (int)(0x80 | (point >> 6 & 0x3f)));
-    } else {
-        buf_putc(out, (int)(0xc0 | point >> 6));
-    }
-    buf_putc(out, (int)(0x80 | (point & 0x3f)));
+    if (s->bytes)
+        buf_putc(s->out, (int)point);
+    else
+        utf8_put(s->out, point);
     return 0;
 }
 

@@ -24,8 +24,7 @@
  * - NAME/macro.value = 1 and @NAME/macro(), which gin's manual gives as the
  *   long forms of NAME = 1 and %NAME, are turned into the short ones at once.
  *
- * What only this file's reader can say (no letters beyond ASCII in names) and
- * what literals are refused stands in gin_lex.c and gin_literal.c.
+ * gin_lex.c says what is refused in names, gin_literal.c what in literals.
  */
 #include "model/gin_parts.h"
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "model/gin_parts.h"
 
 void gin_value_done(struct gin_value *value)
@@ -225,13 +226,8 @@ static void json_bytes(struct json_writer *w, const struct gin_value *value)
     struct buf text = BUF_INIT(w->buf->max);
     const char *str;
 
-    for (const char *p = value->text; *p; p++) {
-        unsigned char c = (unsigned char)*p;
-
-        if (c >= 0x80)
-            buf_putc(&text, 0xc0 | c >> 6);
-        buf_putc(&text, c < 0x80 ? c : 0x80 | (c & 0x3f));
-    }
+    for (const char *p = value->text; *p; p++)
+        utf8_put(&text, (unsigned char)*p);
     str = buf_str(&text);
     if (str)
         json_str(w, str);

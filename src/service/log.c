@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
+
 enum {
     VALUE_MAX = 1024, /* bytes of a value that are shown */
     TAIL = 24,        /* room that is kept for "truncated" and the end */
@@ -75,33 +77,13 @@ printf_line(struct line *l, const char *fmt, ...)
         put(l, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
 }
 
-/* Bytes of the well-formed UTF-8 sequence at p; 0 if there is none. */
-static size_t utf8_length(const unsigned char *p, const unsigned char *end)
-{
-    size_t n = *p < 0x80                 ? 1
-               : *p >= 0xc2 && *p < 0xe0 ? 2
-               : *p >= 0xe0 && *p < 0xf0 ? 3
-               : *p >= 0xf0 && *p < 0xf5 ? 4
-                                         : 0;
-
-    if (n == 0 || (size_t)(end - p) < n)
-        return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) ||
-        (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] > 0x8f))
-        return 0;
-    return n;
-}
-
 static void put_escaped(struct line *l, const char *text, size_t len)
 {
     const unsigned char *p = (const unsigned char *)text;
     const unsigned char *end = p + (len < VALUE_MAX ? len : VALUE_MAX);
 
     while (p < end) {
-        size_t n = utf8_length(p, end);
+        size_t n = utf8_length(p, (size_t)(end - p));
 
         if (n == 0) {
             puts_line(l, "\\ufffd");

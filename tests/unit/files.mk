@@ -8,6 +8,7 @@ UNIT_TESTS = \
 	%D%/test_db \
 	%D%/test_dtype \
 	%D%/test_gin \
+	%D%/test_gin_find \
 	%D%/test_kernel \
 	%D%/test_log \
 	%D%/test_metrics \
@@ -43,6 +44,10 @@ endif
 %C%_test_gin_SOURCES = %D%/test_gin.c %D%/gin_dump.h
 %C%_test_gin_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_gin_LDADD = $(UNIT_LIBS)
+
+%C%_test_gin_find_SOURCES = %D%/test_gin_find.c
+%C%_test_gin_find_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_gin_find_LDADD = $(UNIT_LIBS)
 
 # No test: prints what is read of gin files, for comparison with gin-config.
 check_PROGRAMS += %D%/gin_dump

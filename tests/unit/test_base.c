@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/num.h"
+#include "base/utf8.h"
 
 START_TEST(test_error_facts)
 {
@@ -213,6 +214,55 @@ START_TEST(test_json_repairs_text)
 }
 END_TEST
 
+START_TEST(test_utf8)
+{
+    static const struct {
+        const char *bytes;
+        size_t left;
+        size_t len; /* 0: not a character */
+        uint32_t point;
+    } cases[] = {
+        { "A", 1, 1, 'A' },
+        { "\0", 1, 1, 0 },
+        { "\x7f", 1, 1, 0x7f },
+        { "\xc2\x80", 2, 2, 0x80 },
+        { "\xdf\xbf", 2, 2, 0x7ff },
+        { "\xe0\xa0\x80", 3, 3, 0x800 },
+        { "\xed\x9f\xbf", 3, 3, 0xd7ff },
+        { "\xee\x80\x80", 3, 3, 0xe000 },
+        { "\xef\xbf\xbf", 3, 3, 0xffff },
+        { "\xf0\x90\x80\x80", 4, 4, 0x10000 },
+        { "\xf4\x8f\xbf\xbf", 4, 4, 0x10ffff },
+        { "\x80", 1, 0, 0 },
+        { "\xc1\xbf", 2, 0, 0 },
+        { "\xc3\xa9", 1, 0, 0 },
+        { "\xc3\x41", 2, 0, 0 },
+        { "\xe0\x9f\xbf", 3, 0, 0 },
+        { "\xe2\x82\xac", 2, 0, 0 },
+        { "\xe2\x82\x41", 3, 0, 0 },
+        { "\xed\xa0\x80", 3, 0, 0 },
+        { "\xf0\x8f\xbf\xbf", 4, 0, 0 },
+        { "\xf4\x90\x80\x80", 4, 0, 0 },
+        { "\xf5\x80\x80\x80", 4, 0, 0 },
+        { "\xff", 1, 0, 0 },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct buf b = BUF_INIT(16);
+        size_t len = utf8_length(cases[i].bytes, cases[i].left);
+
+        ck_assert_msg(len == cases[i].len, "case %zu: %zu bytes", i, len);
+        if (len == 0)
+            continue;
+        ck_assert_uint_eq(utf8_point(cases[i].bytes, len), cases[i].point);
+        utf8_put(&b, cases[i].point);
+        ck_assert_uint_eq(b.len, len);
+        ck_assert_mem_eq(b.data, cases[i].bytes, len);
+        buf_done(&b);
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -222,6 +272,7 @@ int main(void)
         test_parse_size,
         test_parse_uint,
         test_product_overflow,
+        test_utf8,
         test_json_depth_and_duplicates,
         test_json_python_style,
         test_json_compact_style,
