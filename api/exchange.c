@@ -172,6 +172,8 @@ static enum MHD_Result reply_problem(struct exchange *x)
                                     routes_allow(x->route, allow));
         if (status == MHD_HTTP_SERVICE_UNAVAILABLE)
             MHD_add_response_header(r, MHD_HTTP_HEADER_RETRY_AFTER, "10");
+        if (x->must_close)
+            MHD_add_response_header(r, MHD_HTTP_HEADER_CONNECTION, "close");
     }
     rc = exchange_reply(x, status, b.len, r, NULL);
     buf_done(&b);
@@ -213,12 +215,43 @@ static bool has_failed(struct exchange *x, int rc)
     return rc != 0;
 }
 
+static enum MHD_Result count_framing(void *ctx, enum MHD_ValueKind kind,
+                                     const char *name, const char *value)
+{
+    (void)kind;
+    (void)value;
+    if (!strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) ||
+        !strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING))
+        ++*(unsigned *)ctx;
+    return MHD_YES;
+}
+
+/*
+ * A body's length stands in one header once. Where two say it, a proxy may have
+ * believed the other one and taken the rest for a request (RFC 9112, 11.2).
+ */
+static int check_framing(struct exchange *x, struct error *err)
+{
+    unsigned headers = 0;
+
+    MHD_get_connection_values(x->connection, MHD_HEADER_KIND, count_framing,
+                              &headers);
+    if (headers <= 1)
+        return 0;
+    x->must_close = true;
+    return error_set(err, ERR_USAGE,
+                     "the length of the body is stated more than once");
+}
+
 static int check_head(struct exchange *x, const char *url, struct error *err)
 {
     /* libmicrohttpd decodes %2F and %00; no path here has a '%'. */
     bool plain = !strchr(x->path, '%');
     char allow[64];
+    int rc = check_framing(x, err);
 
+    if (rc)
+        return rc;
     x->route = plain ? routes_find(url) : NULL;
     if (!x->route) {
         error_set(err, ERR_NOT_FOUND, "there is nothing at %.150s", x->path);
