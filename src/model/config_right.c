@@ -269,16 +269,29 @@ static int check_selected(const struct merge *m, struct error *err)
 {
     const struct stated_item *item =
         stated_find(&m->stated, "num_selected_experts");
+    char actual[96];
     double n = 1;
 
     if (!item || (py_number(item->value, &n) && n == 1))
         return 0;
+    py_format(item->value, actual, sizeof actual);
     error_set(err, ERR_MODEL,
-              "%s states more than one expert for a token: Hugging Face's "
-              "Switch Transformers chooses one",
-              item->origin);
-    error_expected(err, "num_selected_experts = 1");
+              "%s states num_selected_experts = %s: Hugging Face's Switch "
+              "Transformers sends each token to one expert",
+              item->origin, actual);
+    error_expected(err, "1");
+    error_actual(err, "%s", actual);
     return error_subject(err, "%s", item->origin);
+}
+
+/* Weights of that kind are not what comes out. */
+static int check_quantization(const struct merge *m, struct error *err)
+{
+    const struct stated_item *item =
+        stated_find(&m->stated, "quantization_config");
+
+    return item ? conflict(item, "weights that are not quantized", NULL, err)
+                : 0;
 }
 
 /* A gin value that another statement hides is worth a word. */
@@ -327,6 +340,23 @@ static int put_decoder_layers(struct merge *m, struct error *err)
                     err);
 }
 
+/* transformers 5 demands an attribute's type where 4 takes what is equal. */
+static int coerce_all(struct merge *m, struct error *err)
+{
+    const char *key;
+    json_t *value;
+    void *next;
+
+    json_object_foreach_safe(m->kwargs, next, key, value)
+    {
+        json_t *typed = pretrained_coerce(key, value);
+
+        if (!typed || json_object_set_new(m->kwargs, key, typed))
+            return error_memory(err);
+    }
+    return 0;
+}
+
 static int put_start_token(struct merge *m, struct error *err)
 {
     if (stated_find(&m->stated, "decoder_start_token_id"))
@@ -341,6 +371,8 @@ static int merge_all(struct merge *m, struct error *err)
     if (!rc)
         rc = check_selected(m, err);
     if (!rc)
+        rc = check_quantization(m, err);
+    if (!rc)
         rc = put_sizes(m, err);
     if (!rc)
         rc = put_flags(m, err);
@@ -352,6 +384,8 @@ static int merge_all(struct merge *m, struct error *err)
         rc = put_activation(m, err);
     if (!rc)
         rc = put_start_token(m, err);
+    if (!rc)
+        rc = coerce_all(m, err);
     return rc;
 }
 

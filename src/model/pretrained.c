@@ -9,7 +9,7 @@
 #include "model/pretrained.h"
 
 #include <errno.h>
-#include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,6 +123,32 @@ const char *pretrained_alias(const char *key)
             return aliases[i][1];
     }
     return key;
+}
+
+json_t *pretrained_coerce(const char *key, json_t *value)
+{
+    const struct attribute *a =
+        attributes_find(ATTRIBUTES(switch_attributes), key);
+    json_t *wanted;
+    json_t *typed = NULL;
+    double number;
+
+    if (!a)
+        a = attributes_find(ATTRIBUTES(base_attributes), key);
+    if (!a || !py_number(value, &number))
+        return json_incref(value);
+    wanted = py_literal(a->value);
+    if (json_is_real(wanted))
+        typed = json_real(number);
+    else if (json_is_integer(wanted) && fabs(number) < 1e15)
+        typed = json_integer((json_int_t)number);
+    else if (json_is_boolean(wanted))
+        typed = json_boolean(number != 0);
+    json_decref(wanted);
+    if (typed && py_equal(typed, value))
+        return typed;
+    json_decref(typed);
+    return json_incref(value);
 }
 
 /* encoder_sparse_step and its like: layers divided by sparse, or layers. */

@@ -34,6 +34,12 @@ void pretrained_done(struct pretrained *p);
 /* The name that an alias stands for ("hidden_size" is "d_model"), or key. */
 const char *pretrained_alias(const char *key);
 
+/*
+ * The value as the type that the attribute's default has, where that is equal
+ * under Python's ==; else the value itself. A new reference, NULL is no memory.
+ */
+json_t *pretrained_coerce(const char *key, json_t *value);
+
 /* True if transformers has an activation function of that name. */
 bool pretrained_has_activation(const char *name);
 

