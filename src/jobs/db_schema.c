@@ -80,7 +80,42 @@ static const char models_sql[] =
     ") STRICT, WITHOUT ROWID;"
     "CREATE INDEX results_by_revision ON results (revision);";
 
-static const char *const migrations[] = { jobs_sql, models_sql };
+/*
+ * Uploads, in seconds since 1970. An upload is ready when the folder of its
+ * files is there. blobs are ids with blanks between them.
+ */
+static const char uploads_sql[] =
+    "CREATE TABLE uploads ("
+    "  id TEXT PRIMARY KEY,"
+    "  created INTEGER NOT NULL,"
+    "  touched INTEGER NOT NULL,"
+    "  files INTEGER NOT NULL DEFAULT 0,"
+    "  bytes INTEGER NOT NULL DEFAULT 0,"
+    "  ready INTEGER NOT NULL DEFAULT 0,"
+    "  unpacked INTEGER NOT NULL DEFAULT 0"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX uploads_by_touch ON uploads (touched);"
+    "CREATE INDEX uploads_by_ready ON uploads (id) WHERE ready = 1;"
+    "CREATE TABLE upload_files ("
+    "  id TEXT PRIMARY KEY,"
+    "  upload TEXT NOT NULL REFERENCES uploads,"
+    "  path TEXT NOT NULL,"
+    "  metadata TEXT,"
+    "  concat TEXT,"
+    "  length INTEGER," /* NULL: not told yet */
+    "  offset INTEGER NOT NULL,"
+    "  partial INTEGER NOT NULL,"
+    "  complete INTEGER NOT NULL,"
+    "  created INTEGER NOT NULL,"
+    "  blobs TEXT NOT NULL"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX upload_files_by_path ON upload_files (upload, path, id);"
+    "CREATE UNIQUE INDEX upload_files_complete ON upload_files (upload, path)"
+    "  WHERE complete = 1;"
+    "CREATE INDEX upload_files_unfinished ON upload_files (id)"
+    "  WHERE complete = 0;";
+
+static const char *const migrations[] = { jobs_sql, models_sql, uploads_sql };
 
 const struct db_schema db_schema = {
     .migrations = migrations,

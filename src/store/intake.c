@@ -32,6 +32,7 @@ struct intake {
     uint64_t bytes;     /* so far */
     uint64_t entries;   /* so far */
     uint64_t files;     /* so far */
+    uint64_t stored;    /* bytes that were written */
     uint64_t next_look; /* at this many bytes */
     char name[STORE_NAME_MAX + 1]; /* of the file being written */
 };
@@ -68,6 +69,11 @@ void intake_free(struct intake *in)
 uint64_t intake_files(const struct intake *in)
 {
     return in->files;
+}
+
+uint64_t intake_stored(const struct intake *in)
+{
+    return in->stored;
 }
 
 static int fail(const struct intake *in, const char *what, struct error *err)
@@ -261,6 +267,7 @@ int intake_write(struct intake *in, const void *data, size_t len,
         if (n > 0) {
             p += n;
             len -= (size_t)n;
+            in->stored += (uint64_t)n;
         }
     }
     return rc;

@@ -53,6 +53,9 @@ int intake_end(struct intake *in, struct error *err);
 /* Files begun so far, those that are skipped as well. */
 uint64_t intake_files(const struct intake *in);
 
+/* Bytes written so far. */
+uint64_t intake_stored(const struct intake *in);
+
 /* Closes; what was written stays. NULL is fine. */
 void intake_free(struct intake *in);
 

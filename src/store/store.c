@@ -20,7 +20,7 @@ int store_check_name(const char *name, struct error *err)
 
     if (strlen(name) > STORE_NAME_MAX)
         goto refuse;
-    for (;;) {
+    for (int depth = 0; depth < STORE_DEPTH_MAX; depth++) {
         len = strcspn(component, "/");
         if (len == 0 || is_dots(component, len))
             goto refuse;
@@ -31,7 +31,10 @@ int store_check_name(const char *name, struct error *err)
 refuse:
     error_set(err, ERR_PATH, "'%.200s' is not a path inside its folder", name);
     error_subject(err, "%.200s", name);
-    return error_expected(err, "a relative path without '.' or '..'");
+    return error_expected(err,
+                          "a relative path without '.' or '..', "
+                          "of at most %d components",
+                          STORE_DEPTH_MAX);
 }
 
 int store_size(struct store *s, const char *name, uint64_t *size,

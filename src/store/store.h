@@ -16,7 +16,10 @@
 #include "base/buf.h"
 #include "base/error.h"
 
-enum { STORE_NAME_MAX = 4096 };
+enum {
+    STORE_NAME_MAX = 4096, /* bytes */
+    STORE_DEPTH_MAX = 64,  /* components */
+};
 
 struct store;
 
@@ -56,7 +59,8 @@ int store_list(struct store *s, const char *folder, store_entry_fn fn,
                void *ctx, struct error *err);
 void store_free(struct store *s);
 
-/* ERR_PATH unless name is as described above; "" is refused too. */
+/* ERR_PATH unless name is as described above and no longer or deeper than the
+   limits; "" is refused too. */
 int store_check_name(const char *name, struct error *err);
 
 /* A folder of the local file system. The caller frees it. */

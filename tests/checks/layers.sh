@@ -7,8 +7,8 @@ failed=0
 # A file may include its own folder and lower layers.
 declare -A layer=(
     [base]=0
-    [tensor]=1 [store]=1 [service]=1
-    [checkpoint]=2 [safetensors]=2
+    [tensor]=1 [store]=1 [service]=1 [db]=1
+    [checkpoint]=2 [safetensors]=2 [uploads]=2
     [model]=3 [grid]=3 [workspace]=3
     [plan]=4
     [schedule]=5
@@ -20,10 +20,12 @@ declare -A layer=(
 )
 
 # What a path under src/ or api/ belongs to: its folder, or for a file directly
-# in src/ the first word of its name (plan_print.c is part of plan).
+# in src/ the first word of its name (plan_print.c is part of plan). The database
+# lies below what keeps its tables in it.
 unit_of() {
     local path=${1#src/}
     case $path in
+    jobs/db*) echo db ;;
     */*) echo "${path%%/*}" ;;
     *) path=${path%.*} && echo "${path%%_*}" ;;
     esac

@@ -21,6 +21,9 @@ UNIT_TESTS = \
 	%D%/test_store \
 	%D%/test_tar \
 	%D%/test_unpack \
+	%D%/test_uploads \
+	%D%/test_uploads_kill \
+	%D%/test_uploads_tree \
 	%D%/test_watch
 
 noinst_HEADERS = %D%/folder_fixture.h %D%/unit.h
@@ -118,3 +121,14 @@ check_PROGRAMS += %D%/gin_dump
 %C%_test_config_files_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_config_files_LDADD = $(UNIT_LIBS)
 
+%C%_test_uploads_SOURCES = %D%/test_uploads.c %D%/uploads_fixture.h
+%C%_test_uploads_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_uploads_LDADD = $(UNIT_LIBS)
+
+%C%_test_uploads_kill_SOURCES = %D%/test_uploads_kill.c
+%C%_test_uploads_kill_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_uploads_kill_LDADD = $(UNIT_LIBS)
+
+%C%_test_uploads_tree_SOURCES = %D%/test_uploads_tree.c
+%C%_test_uploads_tree_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_uploads_tree_LDADD = $(UNIT_LIBS)

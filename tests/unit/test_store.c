@@ -14,8 +14,15 @@ START_TEST(test_names)
     static const char *const bad[] = { "",   "/a",     "a/",  "a//b", ".",
                                        "..", "a/../b", "./a", "a/..", "../a" };
     static const char *const good[] = { "a", "a/b", "a..b/...", ".hidden" };
+    char deep[2 * STORE_DEPTH_MAX + 2];
     struct error err;
 
+    for (size_t i = 0; i < sizeof deep; i++)
+        deep[i] = i % 2 ? '/' : 'a';
+    deep[2 * STORE_DEPTH_MAX + 1] = '\0';
+    ck_assert_int_eq(store_check_name(deep, &err), ERR_PATH);
+    deep[2 * STORE_DEPTH_MAX - 1] = '\0';
+    ck_assert_int_eq(store_check_name(deep, &err), 0);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         ck_assert_int_eq(store_check_name(bad[i], &err), ERR_PATH);
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)

@@ -1,0 +1,143 @@
+/*
+ * uploads/: what was acknowledged is there after kill -9, byte by byte, and
+ * nothing else is. SWITCHYARD_TEST_KILLS sets the number of rounds.
+ */
+#include "uploads_fixture.h"
+
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+/*
+ * Kill -9. A child appends pieces whose bytes follow from their place, and
+ * notes each offset that was acknowledged in memory that it shares with us.
+ */
+enum { KILL_LENGTH = 64 << 20, PIECE_MAX = 300000 };
+
+struct shared {
+    volatile uint64_t acknowledged;
+    volatile uint64_t puts;
+};
+
+static void fill(unsigned char *p, uint64_t at, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        p[i] = (unsigned char)((at + i) * 2654435761u >> 13);
+}
+
+static void put_next(struct shared *s)
+{
+    char name[32];
+
+    snprintf(name, sizeof name, "%llu", (unsigned long long)s->puts);
+    if (put(CHOSEN, name, name) == 0)
+        s->puts++;
+}
+
+_Noreturn static void run_child(const char *id, struct shared *s, unsigned seed)
+{
+    static unsigned char piece[PIECE_MAX];
+    uint64_t at = s->acknowledged;
+
+    srand(seed);
+    open_all();
+    while (at < KILL_LENGTH) {
+        size_t len = (size_t)rand() % PIECE_MAX + 1;
+        struct uploads_append *a = NULL;
+
+        if (len > KILL_LENGTH - at)
+            len = (size_t)(KILL_LENGTH - at);
+        fill(piece, at, len);
+        if (uploads_append_begin(up, id, at, len, NULL, &a, &err) ||
+            uploads_write(a, piece, len / 2, &err) ||
+            uploads_write(a, piece + len / 2, len - len / 2, &err) ||
+            uploads_commit(a, NULL, &err))
+            _exit(1);
+        at += len;
+        s->acknowledged = at;
+        put_next(s);
+    }
+    _exit(0);
+}
+
+/* What was acknowledged is there, byte by byte; puts are whole or absent. */
+static void check_after_kill(const char *id, struct shared *s)
+{
+    static unsigned char got[1 << 20];
+    static unsigned char want[1 << 20];
+    uint64_t offset = offset_of(id);
+    struct uploads_file f;
+    char path[200];
+    char name[32];
+    FILE *blob;
+    uint64_t at = 0;
+    size_t n;
+
+    ck_assert_uint_ge(offset, s->acknowledged);
+    snprintf(path, sizeof path, "%s/blobs/%s", folder, id);
+    blob = fopen(path, "r");
+    ck_assert_ptr_nonnull(blob);
+    while ((n = fread(got, 1, sizeof got, blob)) > 0) {
+        fill(want, at, n);
+        ck_assert_mem_eq(got, want, n);
+        at += n;
+    }
+    fclose(blob);
+    ck_assert_uint_eq(at, offset);
+    s->acknowledged = offset;
+    for (uint64_t i = s->puts > 20 ? s->puts - 20 : 0; i < s->puts; i++) {
+        snprintf(name, sizeof name, "%llu", (unsigned long long)i);
+        ck_ok(uploads_find(up, CHOSEN, name, &f, &err), &err);
+        ck_assert_uint_eq(f.length, strlen(name));
+        uploads_file_done(&f);
+    }
+}
+
+START_TEST(test_kill)
+{
+    const char *text = getenv("SWITCHYARD_TEST_KILLS");
+    int rounds = text ? (int)strtol(text, NULL, 10) : 30;
+    struct shared *s = mmap(NULL, sizeof *s, PROT_READ | PROT_WRITE,
+                            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct uploads_info info;
+    const char *id;
+
+    ck_assert_ptr_ne(s, MAP_FAILED);
+    start();
+    id = create(NULL, "a", KILL_LENGTH);
+    for (int round = 0; round < rounds; round++) {
+        pid_t child;
+        int status = 0;
+
+        close_all();
+        child = fork();
+        ck_assert_int_ge(child, 0);
+        if (child == 0)
+            run_child(id, s, (unsigned)round);
+        usleep((useconds_t)(2000 + rand() % 60000));
+        kill(child, SIGKILL);
+        ck_assert_int_eq(waitpid(child, &status, 0), child);
+        ck_assert_msg(WIFSIGNALED(status) || WEXITSTATUS(status) == 0,
+                      "the child failed");
+        open_all();
+        check_after_kill(id, s);
+        if (s->acknowledged == KILL_LENGTH) {
+            ck_ok(uploads_delete(up, id, &err), &err);
+            id = create(NULL, "a", KILL_LENGTH);
+            s->acknowledged = 0;
+        }
+    }
+    /* No orphan: each blob has its row. */
+    info.files = 0;
+    ck_assert(uploads_get(up, CHOSEN, &info, &err) == 0 || s->puts == 0);
+    ck_assert_uint_eq(count_entries("blobs"), info.files + 1);
+    stop();
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = { test_kill };
+
+    return unit_run("uploads_kill", tests, 1);
+}
