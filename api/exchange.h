@@ -43,7 +43,7 @@ struct exchange {
     struct timespec began;
     bool has_head;
     bool has_replied;
-    bool must_close; /* after this reply */
+    bool must_close;      /* after this reply */
     uint64_t received;    /* bytes of the body */
     uint64_t ignore_left; /* bytes that may still come in vain */
     unsigned status;
