@@ -5,4 +5,5 @@ libcore_a_SOURCES += \
 	%D%/file.c %D%/file.h \
 	%D%/json.c %D%/json.h \
 	%D%/num.c %D%/num.h \
+	%D%/sha256.c %D%/sha256.h \
 	%D%/utf8.c %D%/utf8.h

@@ -9,6 +9,8 @@ UNIT_TESTS = \
 	%D%/test_dtype \
 	%D%/test_gin \
 	%D%/test_gin_find \
+	%D%/test_jobs \
+	%D%/test_jobs_work \
 	%D%/test_kernel \
 	%D%/test_log \
 	%D%/test_metrics \
@@ -56,6 +58,14 @@ endif
 check_PROGRAMS += %D%/gin_dump
 %C%_gin_dump_SOURCES = %D%/gin_dump.c %D%/gin_dump.h
 %C%_gin_dump_LDADD = $(CORE_LIBS)
+
+%C%_test_jobs_SOURCES = %D%/test_jobs.c %D%/jobs_fixture.h
+%C%_test_jobs_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_jobs_LDADD = $(UNIT_LIBS)
+
+%C%_test_jobs_work_SOURCES = %D%/test_jobs_work.c %D%/jobs_fixture.h
+%C%_test_jobs_work_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_jobs_work_LDADD = $(UNIT_LIBS)
 
 %C%_test_kernel_SOURCES = %D%/test_kernel.c %D%/kernel_fixture.h
 %C%_test_kernel_CFLAGS = $(UNIT_CFLAGS)
