@@ -1,2 +1,8 @@
 switchyard_SOURCES += \
-	%D%/main.c
+	%D%/cli.h \
+	%D%/cmd_convert.c \
+	%D%/cmd_inspect.c \
+	%D%/job.c \
+	%D%/main.c \
+	%D%/options.c \
+	%D%/progress.c

@@ -1,0 +1,96 @@
+/*
+ * The command line: subcommands, and what they share.
+ *
+ * A subcommand parses its arguments with cli_parse() from a table of options,
+ * which is also what its --help prints, and returns the exit status.
+ */
+#ifndef SWITCHYARD_CLI_CLI_H
+#define SWITCHYARD_CLI_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "conversion.h"
+
+struct cli_option {
+    const char *name; /* without dashes; '-' and '_' mean the same */
+    const char *arg;  /* what stands for its value in --help; NULL: none */
+    const char *help; /* one line or more; NULL: an alias, not listed */
+    const char *key;  /* for apply: the request option it sets, or NULL */
+    /* Takes the value (NULL for an option without one) into ctx. */
+    int (*apply)(void *ctx, const struct cli_option *o, const char *value,
+                 struct error *err);
+};
+
+struct cli_syntax {
+    const char *command; /* "convert" */
+    const char *usage;   /* "CHECKPOINT --out DIR [options]" */
+    const char *about;   /* a paragraph */
+    const char *notes;   /* printed after the options; "" for none */
+    const struct cli_option *options; /* the last has a NULL name */
+    /* Takes an argument that is not an option; NULL where there are none. */
+    int (*positional)(void *ctx, const char *value, struct error *err);
+};
+
+/*
+ * Applies argv[1] and on. *done is set where --help was asked for and printed:
+ * then there is nothing left to do. Errors are ERR_USAGE or what apply says.
+ */
+int cli_parse(const struct cli_syntax *syntax, int argc, char **argv, void *ctx,
+              bool *done, struct error *err);
+
+/* "switchyard: text" and what else the error knows, on standard error. */
+void cli_print_error(const struct error *err);
+
+/* Prints the error, with json set as an object on standard output as well. */
+int cli_fail(const struct error *err, bool json);
+
+/* Everything in b to standard output; ERR_WRITE if it does not go. */
+int cli_print(struct buf *b, struct error *err);
+
+/* What convert and inspect read from their arguments. */
+struct cli_job {
+    struct request request;
+    const char *checkpoint; /* borrowed from argv, as is out */
+    const char *out;
+    unsigned threads;
+    uint64_t memory;
+    bool overwrite;
+    bool json;
+    bool quiet;
+};
+
+void cli_job_init(struct cli_job *j);
+void cli_job_done(struct cli_job *j);
+
+/* Opens and plans what j names. */
+int cli_job_plan(const struct cli_job *j, struct conversion *out,
+                 struct error *err);
+
+/* The appliers and the positional of the two commands; ctx is a cli_job. */
+int cli_apply_request(void *ctx, const struct cli_option *o, const char *value,
+                      struct error *err);
+int cli_apply_gin(void *ctx, const struct cli_option *o, const char *value,
+                  struct error *err);
+int cli_apply_config(void *ctx, const struct cli_option *o, const char *value,
+                     struct error *err);
+int cli_apply_json(void *ctx, const struct cli_option *o, const char *value,
+                   struct error *err);
+int cli_apply_checkpoint(void *ctx, const struct cli_option *o,
+                         const char *value, struct error *err);
+int cli_take_checkpoint(void *ctx, const char *value, struct error *err);
+
+/*
+ * A progress bar on standard error, drawn by a thread of its own while a
+ * conversion runs; nothing where standard error is not a terminal.
+ */
+struct cli_progress;
+int cli_progress_start(struct convert_progress *watched, bool quiet,
+                       struct cli_progress **out, struct error *err);
+void cli_progress_stop(struct cli_progress *p);
+
+/* The subcommands. argv[0] is the subcommand's name. */
+int cmd_convert(int argc, char **argv);
+int cmd_inspect(int argc, char **argv);
+
+#endif

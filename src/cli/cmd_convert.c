@@ -1,0 +1,272 @@
+/*
+ * switchyard convert: from a checkpoint on disk to a model folder on disk.
+ *
+ * A first interrupt ends the conversion in an orderly way, which removes what
+ * was written; a second one kills the process as usual.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/json.h"
+#include "base/num.h"
+#include "cli/cli.h"
+
+static int apply_out(void *ctx, const struct cli_option *o, const char *value,
+                     struct error *err)
+{
+    (void)o;
+    (void)err;
+    ((struct cli_job *)ctx)->out = value;
+    return 0;
+}
+
+static int apply_threads(void *ctx, const struct cli_option *o,
+                         const char *value, struct error *err)
+{
+    uint64_t n = 0;
+    int rc = num_parse_uint(o->name, value, 1, 1024, &n, err);
+
+    ((struct cli_job *)ctx)->threads = (unsigned)n;
+    return rc;
+}
+
+static int apply_memory(void *ctx, const struct cli_option *o,
+                        const char *value, struct error *err)
+{
+    return num_parse_size(o->name, value, &((struct cli_job *)ctx)->memory,
+                          err);
+}
+
+static int apply_overwrite(void *ctx, const struct cli_option *o,
+                           const char *value, struct error *err)
+{
+    (void)o;
+    (void)value;
+    (void)err;
+    ((struct cli_job *)ctx)->overwrite = true;
+    return 0;
+}
+
+static int apply_quiet(void *ctx, const struct cli_option *o, const char *value,
+                       struct error *err)
+{
+    (void)o;
+    (void)value;
+    (void)err;
+    ((struct cli_job *)ctx)->quiet = true;
+    return 0;
+}
+
+static const struct cli_option options[] = {
+    { "out", "DIR", "the model folder to make", NULL, apply_out },
+    { "gin", "FILE", "the run's gin file", NULL, cli_apply_gin },
+    { "config", "FILE|DIR", "a config.json, or the folder of one", NULL,
+      cli_apply_config },
+    { "num-experts", "N", "how many experts there should be", "num_experts",
+      cli_apply_request },
+    { "dtype", "TYPE",
+      "float32 (the default), bfloat16, float16, or source:\n"
+      "what the checkpoint holds",
+      "dtype", cli_apply_request },
+    { "max-shard-size", "SIZE", "bytes of tensors in a file (default 5GB)",
+      "max_shard_size", cli_apply_request },
+    { "compat", "reference",
+      "write the reference converter's bytes, faults included", "compat",
+      cli_apply_request },
+    { "allow-missing-chunks", NULL, "read chunks that are not there as zeros",
+      "allow_missing_chunks", cli_apply_request },
+    { "overwrite", NULL, "replace a model that is there", NULL,
+      apply_overwrite },
+    { "threads", "N", "worker threads (default: one for each CPU)", NULL,
+      apply_threads },
+    { "memory", "SIZE", "bytes for chunks in flight (default 512MiB)", NULL,
+      apply_memory },
+    { "json", NULL, "print the result, or the error, as JSON", NULL,
+      cli_apply_json },
+    { "quiet", NULL, "no progress bar and no summary", NULL, apply_quiet },
+    { "switch_t5x_checkpoint_path", "DIR", NULL, NULL, cli_apply_checkpoint },
+    { "gin_file", "FILE", NULL, NULL, cli_apply_gin },
+    { "config_name", "FILE|DIR", NULL, NULL, cli_apply_config },
+    { "pytorch_dump_folder_path", "DIR", NULL, NULL, apply_out },
+    { NULL, NULL, NULL, NULL, NULL },
+};
+
+static const struct cli_syntax syntax = {
+    .command = "convert",
+    .usage = "CHECKPOINT --out DIR [OPTION...]",
+    .about =
+        "Converts a checkpoint_N folder, its checkpoint file, or the latest "
+        "step in a\nfolder of steps. The model folder appears at once when all "
+        "of it is there,\nor not at all.",
+    .notes =
+        "\nThe options of the original script mean the same here:\n"
+        "  --switch_t5x_checkpoint_path DIR, --gin_file FILE, --config_name "
+        "FILE|DIR,\n  --pytorch_dump_folder_path DIR, --num_experts N\n",
+    .options = options,
+    .positional = cli_take_checkpoint,
+};
+
+/* What the signal handler reaches: set before it is installed. */
+static atomic_bool *cancel;
+
+static void on_signal(int number)
+{
+    signal(number, SIG_DFL);
+    atomic_store(cancel, true);
+}
+
+static void watch_signals(struct convert_progress *progress)
+{
+    struct sigaction action = { .sa_handler = on_signal };
+
+    cancel = &progress->cancel;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static double seconds_since(const struct timespec *start)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - start->tv_sec) +
+           (double)(now.tv_nsec - start->tv_nsec) / 1e9;
+}
+
+static void print_warnings(const struct conversion *c,
+                           const struct convert_report *r)
+{
+    for (size_t i = 0; i < c->checkpoint->warning_count; i++)
+        fprintf(stderr, "switchyard: warning: %s\n",
+                c->checkpoint->warnings[i]);
+    for (size_t i = 0; i < c->model->warning_count; i++)
+        fprintf(stderr, "switchyard: warning: %s\n", c->model->warnings[i]);
+    if (r->overflowed)
+        fprintf(stderr,
+                "switchyard: warning: %llu values overflowed to infinity, "
+                "first in %s\n",
+                (unsigned long long)r->overflowed, r->overflow_tensor);
+    if (r->missing_chunks)
+        fprintf(stderr,
+                "switchyard: warning: %llu chunks were missing and read as "
+                "their fill value\n",
+                (unsigned long long)r->missing_chunks);
+}
+
+static int print_json(const struct cli_job *j, const struct conversion *c,
+                      const struct convert_report *r, double seconds,
+                      struct error *err)
+{
+    struct buf b = BUF_INIT((size_t)64 << 20);
+    struct json_writer w = JSON_WRITER(&b, JSON_STYLE_COMPACT);
+    int rc;
+
+    json_open(&w, '{');
+    json_key_str(&w, "out", j->out);
+    json_key(&w, "files");
+    json_open(&w, '[');
+    for (size_t i = 0; i < c->plan->file_count; i++) {
+        json_open(&w, '{');
+        json_key_str(&w, "name", c->plan->files[i].name);
+        json_key_u64(&w, "bytes", c->plan->files[i].size);
+        json_close(&w, '}');
+    }
+    json_close(&w, ']');
+    json_key_u64(&w, "bytes", c->plan->bytes);
+    json_key_u64(&w, "tensors", c->plan->tensor_count);
+    json_key_u64(&w, "parameters", c->model->parameters);
+    json_key_u64(&w, "overflowed", r->overflowed);
+    json_key_u64(&w, "missing_chunks", r->missing_chunks);
+    json_key(&w, "seconds");
+    json_double(&w, seconds);
+    json_close(&w, '}');
+    buf_putc(&b, '\n');
+    rc = cli_print(&b, err);
+    buf_done(&b);
+    return rc;
+}
+
+static void print_summary(const struct cli_job *j, const struct conversion *c,
+                          double seconds)
+{
+    char size[32];
+    char rate[32];
+
+    printf("%s: %zu files, %zu tensors, %s in %.1f s (%s/s)\n", j->out,
+           c->plan->file_count, c->plan->tensor_count,
+           num_format_size(c->plan->bytes, size), seconds,
+           num_format_size((uint64_t)((double)c->plan->bytes / seconds), rate));
+}
+
+/* Runs the plan into the sink with the progress bar around it. */
+static int run(const struct cli_job *j, const struct conversion *c,
+               struct sink *s, struct convert_report *report, struct error *err)
+{
+    struct convert_progress progress = { .bytes_total = 0 };
+    const struct convert_options o = { .threads = j->threads,
+                                       .memory = j->memory,
+                                       .progress = &progress };
+    struct cli_progress *bar = NULL;
+    int rc;
+
+    watch_signals(&progress);
+    rc = cli_progress_start(&progress, j->quiet || j->json, &bar, err);
+    if (rc)
+        return rc;
+    rc = conversion_run(c, &j->request, s, &o, report, err);
+    cli_progress_stop(bar);
+    return rc;
+}
+
+static int convert(const struct cli_job *j, struct error *err)
+{
+    struct conversion c = { NULL, NULL, NULL };
+    struct convert_report report = { .overflowed = 0 };
+    struct sink *s = NULL;
+    struct timespec start;
+    double seconds;
+    int rc;
+
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    if (!j->out) {
+        error_set(err, ERR_USAGE, "no output folder is given");
+        return error_hint(err, "say --out DIR");
+    }
+    rc = cli_job_plan(j, &c, err);
+    if (!rc)
+        rc = sink_folder_open(j->out, j->overwrite, &s, err);
+    if (!rc)
+        rc = run(j, &c, s, &report, err);
+    seconds = seconds_since(&start);
+    if (!rc) {
+        print_warnings(&c, &report);
+        if (j->json)
+            rc = print_json(j, &c, &report, seconds, err);
+        else if (!j->quiet)
+            print_summary(j, &c, seconds);
+    }
+    sink_free(s);
+    conversion_done(&c);
+    return rc;
+}
+
+int cmd_convert(int argc, char **argv)
+{
+    struct cli_job j;
+    struct error err;
+    bool done = false;
+    int status = EXIT_OK;
+    int rc;
+
+    cli_job_init(&j);
+    rc = cli_parse(&syntax, argc, argv, &j, &done, &err);
+    if (!rc && !done)
+        rc = convert(&j, &err);
+    if (rc)
+        status = cli_fail(&err, j.json);
+    cli_job_done(&j);
+    return status;
+}

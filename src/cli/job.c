@@ -1,0 +1,120 @@
+/*
+ * What convert and inspect have in common: the checkpoint, what is stated about
+ * it, and planning it.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "cli/cli.h"
+
+void cli_job_init(struct cli_job *j)
+{
+    *j = (struct cli_job){ .checkpoint = NULL };
+    request_init(&j->request);
+}
+
+void cli_job_done(struct cli_job *j)
+{
+    request_done(&j->request);
+}
+
+int cli_job_plan(const struct cli_job *j, struct conversion *out,
+                 struct error *err)
+{
+    struct checkpoint *c = NULL;
+    int rc;
+
+    if (!j->checkpoint) {
+        error_set(err, ERR_USAGE, "no checkpoint is given");
+        return error_hint(err, "name a checkpoint_N folder, its checkpoint "
+                               "file, or the folder of a training run");
+    }
+    rc = checkpoint_open_path(j->checkpoint, &c, err);
+    return rc ? rc : conversion_plan(c, &j->request, out, err);
+}
+
+int cli_apply_request(void *ctx, const struct cli_option *o, const char *value,
+                      struct error *err)
+{
+    struct cli_job *j = ctx;
+    bool known = false;
+
+    return request_set(&j->request, o->key, value ? value : "true", &known,
+                       err);
+}
+
+typedef int (*set_text_fn)(struct request *r, const char *name,
+                           const void *text, size_t len, struct error *err);
+
+/* Reads a file of at most a few megabytes and hands it to the request. */
+static int set_file(struct cli_job *j, const char *path, set_text_fn set,
+                    struct error *err)
+{
+    struct buf text = BUF_INIT(8 << 20);
+    const char *slash = strrchr(path, '/');
+    int rc = file_read(path, &text, err);
+
+    if (!rc)
+        rc = set(&j->request, slash ? slash + 1 : path, text.data, text.len,
+                 err);
+    buf_done(&text);
+    return rc;
+}
+
+int cli_apply_gin(void *ctx, const struct cli_option *o, const char *value,
+                  struct error *err)
+{
+    (void)o;
+    return set_file(ctx, value, request_set_gin, err);
+}
+
+int cli_apply_config(void *ctx, const struct cli_option *o, const char *value,
+                     struct error *err)
+{
+    struct buf path = BUF_INIT(8192);
+    struct stat st;
+    int rc;
+
+    (void)o;
+    buf_puts(&path, value);
+    if (stat(value, &st) == 0 && S_ISDIR(st.st_mode))
+        buf_puts(&path, "/config.json");
+    if (buf_str(&path))
+        rc = set_file(ctx, buf_str(&path), request_set_config, err);
+    else
+        rc = buf_status(&path, err);
+    buf_done(&path);
+    return rc;
+}
+
+int cli_apply_json(void *ctx, const struct cli_option *o, const char *value,
+                   struct error *err)
+{
+    (void)o;
+    (void)value;
+    (void)err;
+    ((struct cli_job *)ctx)->json = true;
+    return 0;
+}
+
+int cli_take_checkpoint(void *ctx, const char *value, struct error *err)
+{
+    struct cli_job *j = ctx;
+
+    if (j->checkpoint) {
+        error_set(err, ERR_USAGE, "more than one checkpoint is given: '%.100s'",
+                  value);
+        return error_subject(err, "%.100s", value);
+    }
+    j->checkpoint = value;
+    return 0;
+}
+
+int cli_apply_checkpoint(void *ctx, const struct cli_option *o,
+                         const char *value, struct error *err)
+{
+    (void)o;
+    return cli_take_checkpoint(ctx, value, err);
+}
