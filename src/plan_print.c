@@ -203,9 +203,10 @@ static void put_arrays(struct buf *out, const struct plan *p)
 
         buf_printf(out, "  %s %s ", a->name, dtype_info(a->dtype)->name);
         put_dims(out, a->shape, a->rank);
-        buf_printf(out, ", %llu x ", (unsigned long long)array_chunks(a));
+        buf_printf(out, ", %llu %s of ", (unsigned long long)array_chunks(a),
+                   array_chunks(a) == 1 ? "chunk" : "chunks");
         put_dims(out, a->chunk, a->rank);
-        buf_printf(out, " %s\n", a->codec);
+        buf_printf(out, ", %s\n", a->codec);
         put_targets(out, p, i);
     }
 }
