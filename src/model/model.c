@@ -207,12 +207,39 @@ static int refuse_untied(struct error *err)
                            "from decoder/logits_dense/kernel");
 }
 
+/* How many experts the checkpoint's first expert array has; 0 for none. */
+static uint64_t count_experts(const struct inventory *inv)
+{
+    size_t count;
+    const struct names_row *rows = names_rows(&count);
+
+    for (size_t r = 0; r < count; r++) {
+        for (uint64_t l = 0; l < inv->width && names_per_expert(&rows[r]);
+             l++) {
+            size_t at = inventory_find(inv, r, l);
+
+            if (at != INVENTORY_NONE)
+                return inv->checkpoint->arrays[at]->shape[0];
+        }
+    }
+    return 0;
+}
+
+/*
+ * The script's own default of 8 experts is not assumed: with a gin file, which
+ * it never asks, the number is the user's or the tensors'.
+ */
 static int build_reference(const struct inventory *inv,
                            const struct model_options *o, struct dims *d,
                            struct config *config, struct warnings *w,
                            struct error *err)
 {
-    int rc = config_reference(o, d, config, w, err);
+    struct model_options stated = *o;
+    int rc;
+
+    if (o->gin && !o->num_experts)
+        stated.num_experts = count_experts(inv);
+    rc = config_reference(&stated, d, config, w, err);
 
     if (!rc && d->untied)
         rc = refuse_untied(err);

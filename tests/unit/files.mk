@@ -1,5 +1,5 @@
-# One Check program for each module: add its name to UNIT_TESTS and its
-# sources below. "make check" skips them where Check is not installed.
+# One Check program for each module, made of the C file of its name: add it to
+# UNIT_TESTS. "make check" skips them where Check is not installed.
 UNIT_TESTS = \
 	%D%/test_access \
 	%D%/test_base \
