@@ -14,10 +14,6 @@ FUZZ_TARGETS = \
 	%D%/fuzz_trace \
 	%D%/fuzz_unpack
 
-# A program without a _SOURCES of its own is made of the .c file of its name
-# and linked with this.
-LDADD = $(FUZZ_ENGINE) libapi.a $(CORE_LIBS)
-
 noinst_HEADERS += %D%/fuzz.h
 EXTRA_DIST += %D%/corpus
 
