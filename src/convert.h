@@ -14,8 +14,8 @@
 
 /* Shared with whoever watches the run; every member only grows. */
 struct convert_progress {
-    uint64_t bytes_total; /* bytes of tensors to write */
-    uint64_t chunks_total;
+    _Atomic uint64_t bytes_total; /* bytes of tensors to write */
+    _Atomic uint64_t chunks_total;
     _Atomic uint64_t bytes_done;
     _Atomic uint64_t chunks_done;
     atomic_bool cancel; /* set from outside: the run ends soon, ERR_CANCELLED */
@@ -28,7 +28,7 @@ struct convert_options {
     struct convert_progress *progress; /* may be NULL */
 };
 
-/* What happened; counts are exact. */
+/* What happened; counts are exact. Filled on success only. */
 struct convert_report {
     uint64_t overflowed;     /* finite values that became infinite by a cast */
     uint64_t missing_chunks; /* absent chunks read as their fill value */

@@ -1,5 +1,8 @@
 libcore_a_SOURCES += \
 	%D%/conversion.c %D%/conversion.h \
-	%D%/convert.h \
+	%D%/convert.c %D%/convert.h \
+	%D%/grid.c %D%/grid.h \
 	%D%/plan.c %D%/plan.h \
-	%D%/plan_print.c
+	%D%/plan_print.c \
+	%D%/schedule.c %D%/schedule.h \
+	%D%/workspace.c %D%/workspace.h

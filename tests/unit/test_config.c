@@ -234,7 +234,8 @@ static const struct attempt reference[] = {
     { NULL, NULL, 0, NULL, false, ERR_CONFIG, "a gin file or a config.json",
       NULL },
     /* 8 experts where nothing is stated */
-    { TINY_GIN RELU, NULL, 0, NULL, false, ERR_SHAPE, "num_experts = 8", NULL },
+    { TINY_GIN RELU, NULL, 0, NULL, false, 0, "num_experts", "4" },
+    { TINY_GIN RELU, NULL, 8, NULL, false, ERR_SHAPE, "num_experts = 8", NULL },
     { TINY_GIN RELU, NULL, 2, NULL, false, ERR_SHAPE, "num_experts = 2", NULL },
     { TINY_GIN RELU, NULL, 4, NULL, false, 0, "feed_forward_proj", "\"relu\"" },
     { TINY_GIN RELU, NULL, 4, NULL, true, 0, "dense_act_fn", "\"relu\"" },

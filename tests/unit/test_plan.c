@@ -79,6 +79,14 @@ static void set_up(struct fixture *f)
     f->model.tensors = f->tensors;
     f->model.count = 2 + EXPERTS;
     f->model.parameters = 36;
+    f->model.generation = json_object();
+    ck_assert_ptr_nonnull(f->model.generation);
+}
+
+static void tear_down(struct fixture *f, struct plan *p)
+{
+    plan_free(p);
+    json_decref(f->model.generation);
 }
 
 /* Every file's head reads back, and every tensor is where its file says. */
@@ -138,7 +146,7 @@ START_TEST(test_one_file)
         ck_assert_uint_eq(p->by_array[i], 1 + i);
     ck_assert_uint_eq(p->by_array[EXPERTS], 1 + EXPERTS);
     ck_assert_uint_eq(p->by_array[EXPERTS + 1], 0);
-    plan_free(p);
+    tear_down(&f, p);
 }
 END_TEST
 
@@ -164,7 +172,7 @@ START_TEST(test_shards_and_index)
     check_files(p);
     ck_assert_str_eq(p->files[3].name, "model.safetensors.index.json");
     ck_assert_str_eq(buf_str(&p->files[3].head), want);
-    plan_free(p);
+    tear_down(&f, p);
 }
 END_TEST
 
@@ -181,7 +189,7 @@ START_TEST(test_source_dtype)
     ck_assert_int_eq(p->tensors[1].dtype, DTYPE_BF16);
     ck_assert_int_eq(p->tensors[0].dtype, DTYPE_F32);
     check_files(p);
-    plan_free(p);
+    tear_down(&f, p);
 }
 END_TEST
 
@@ -196,15 +204,18 @@ START_TEST(test_refusals)
     f.arrays[2].dtype = DTYPE_C64;
     ck_fails(plan_make(&f.checkpoint, &f.model, &o, &p, &err), &err, ERR_DTYPE,
              "shared");
+    tear_down(&f, NULL);
     set_up(&f);
     f.tensors[1].name = f.tensors[0].name;
     ck_fails(plan_make(&f.checkpoint, &f.model, &o, &p, &err), &err,
              ERR_TENSORS, "shared.weight");
+    tear_down(&f, NULL);
     set_up(&f);
     f.tensors[0].shape[0] = f.tensors[0].shape[1] = (uint64_t)1 << 33;
     ck_fails(plan_make(&f.checkpoint, &f.model, &o, &p, &err), &err, ERR_SHAPE,
              "shared");
     ck_assert_ptr_null(p);
+    tear_down(&f, NULL);
 }
 END_TEST
 
@@ -237,7 +248,7 @@ START_TEST(test_print)
     ck_assert_ptr_nonnull(strstr(
         buf_str(&b), "-> e.expert_{0..2}.wi [4, 2], split in 3, transposed, "
                      "cast to bfloat16"));
-    plan_free(p);
+    tear_down(&f, p);
     buf_done(&b);
 }
 END_TEST

@@ -1,0 +1,45 @@
+/*
+ * Working memory for tasks, within one budget.
+ *
+ * A workspace keeps its buffers for the next task, so its pages are faulted in
+ * once. All workspaces together, those at work and those at rest, stay within
+ * the budget; only a task larger than the budget exceeds it, and runs alone.
+ */
+#ifndef SWITCHYARD_WORKSPACE_H
+#define SWITCHYARD_WORKSPACE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "checkpoint/array.h"
+
+struct workspace {
+    struct workspace *next; /* while it rests */
+    struct scratch *scratch;
+    unsigned char *out; /* for what is about to be written */
+    size_t room;        /* bytes there */
+    uint64_t charge;    /* bytes of the budget that it stands for */
+};
+
+struct workspaces;
+
+int workspaces_new(uint64_t budget, struct workspaces **out, struct error *err);
+
+/* No workspace is taken. NULL is fine. */
+void workspaces_free(struct workspaces *p);
+
+/*
+ * Takes one for a task of need bytes; waits until the budget allows it. NULL,
+ * without an error, after workspaces_stop().
+ */
+int workspaces_take(struct workspaces *p, uint64_t need, struct workspace **out,
+                    struct error *err);
+void workspaces_give(struct workspaces *p, struct workspace *w);
+
+/* Ends all waiting, now and later. */
+void workspaces_stop(struct workspaces *p);
+
+/* Makes room for bytes in out; what was there is lost. */
+int workspace_reserve(struct workspace *w, size_t bytes, struct error *err);
+
+#endif
