@@ -12,6 +12,7 @@ FUZZ_TARGETS = \
 	%D%/fuzz_settings \
 	%D%/fuzz_tokens \
 	%D%/fuzz_trace \
+	%D%/fuzz_tus \
 	%D%/fuzz_unpack
 
 noinst_HEADERS += %D%/fuzz.h

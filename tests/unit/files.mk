@@ -23,6 +23,7 @@ UNIT_TESTS = \
 	%D%/test_sink \
 	%D%/test_store \
 	%D%/test_tar \
+	%D%/test_tus \
 	%D%/test_unpack \
 	%D%/test_uploads \
 	%D%/test_uploads_kill \
@@ -73,3 +74,7 @@ check_PROGRAMS += %D%/gin_dump
 %C%_test_uploads_tree_SOURCES = %D%/test_uploads_tree.c
 %C%_test_uploads_tree_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_uploads_tree_LDADD = $(UNIT_LIBS)
+
+%C%_test_tus_SOURCES = %D%/test_tus.c
+%C%_test_tus_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_tus_LDADD = $(UNIT_LIBS)
