@@ -4,7 +4,8 @@ CHECKS = \
 	%D%/format.sh \
 	%D%/layers.sh \
 	%D%/options.sh \
-	%D%/scripts.sh
+	%D%/scripts.sh \
+	%D%/systemd.sh
 
 TESTS += $(CHECKS)
 EXTRA_DIST += $(CHECKS)
