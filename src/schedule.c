@@ -141,7 +141,7 @@ static void task_counts(const struct work *w, uint64_t n[3])
 static int plan_work(const struct plan *p, struct work *w, uint64_t share,
                      struct schedule *s, struct error *err)
 {
-    size_t takers;
+    size_t takers = 0;
     uint64_t n[3];
     uint64_t tasks = 0;
     int rc = grid_make(w->array, &w->grid, err);

@@ -11,7 +11,7 @@
 #include "plan.h"
 
 /* What a single chunk is moved through on its way to the file. */
-enum { SCHEDULE_BAND = 4 << 20 };
+#define SCHEDULE_BAND ((uint64_t)4 << 20)
 
 /* Blocks of memory begin at such multiples. */
 enum { SCHEDULE_ALIGN = 64 };

@@ -5,10 +5,12 @@ UNIT_TESTS = \
 	%D%/test_base \
 	%D%/test_config \
 	%D%/test_config_files \
+	%D%/test_convert \
 	%D%/test_db \
 	%D%/test_dtype \
 	%D%/test_gin \
 	%D%/test_gin_find \
+	%D%/test_grid \
 	%D%/test_jobs \
 	%D%/test_jobs_work \
 	%D%/test_kernel \
@@ -28,7 +30,8 @@ UNIT_TESTS = \
 	%D%/test_uploads \
 	%D%/test_uploads_kill \
 	%D%/test_uploads_tree \
-	%D%/test_watch
+	%D%/test_watch \
+	%D%/test_workspace
 
 noinst_HEADERS = %D%/folder_fixture.h %D%/unit.h
 if HAVE_CHECK
@@ -54,6 +57,8 @@ check_PROGRAMS += %D%/gin_dump
 %C%_test_jobs_work_SOURCES = %D%/test_jobs_work.c %D%/jobs_fixture.h
 %C%_test_jobs_work_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_jobs_work_LDADD = $(UNIT_LIBS)
+
+%C%_test_convert_SOURCES = %D%/test_convert.c %D%/fake.c %D%/fake.h
 
 %C%_test_kernel_SOURCES = %D%/test_kernel.c %D%/kernel_fixture.h
 
