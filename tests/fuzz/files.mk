@@ -7,6 +7,7 @@
 FUZZ_TARGETS = \
 	%D%/fuzz_config \
 	%D%/fuzz_gin \
+	%D%/fuzz_form \
 	%D%/fuzz_json \
 	%D%/fuzz_multipart \
 	%D%/fuzz_settings \
@@ -15,7 +16,7 @@ FUZZ_TARGETS = \
 	%D%/fuzz_tus \
 	%D%/fuzz_unpack
 
-noinst_HEADERS += %D%/fuzz.h
+noinst_HEADERS += %D%/folder.h %D%/fuzz.h
 EXTRA_DIST += %D%/corpus
 
 check_PROGRAMS += $(FUZZ_TARGETS)
