@@ -13,6 +13,7 @@ EXTRA_DIST += \
 	%D%/dev/stages.sh \
 	%D%/e2e/conftest.py \
 	%D%/e2e/test_command.py \
+	%D%/e2e/test_service.py \
 	%D%/golden/cases \
 	%D%/golden/cases.py \
 	%D%/golden/make.py \

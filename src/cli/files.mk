@@ -2,6 +2,7 @@ switchyard_SOURCES += \
 	%D%/cli.h \
 	%D%/cmd_convert.c \
 	%D%/cmd_inspect.c \
+	%D%/cmd_serve.c \
 	%D%/job.c \
 	%D%/main.c \
 	%D%/options.c \

@@ -18,6 +18,7 @@ struct command {
 static const struct command commands[] = {
     { "convert", "convert a checkpoint to a Hugging Face model", cmd_convert },
     { "inspect", "show what a conversion would do", cmd_inspect },
+    { "serve", "convert over HTTP", cmd_serve },
 };
 
 static void print_help(void)

@@ -3,6 +3,7 @@ CHECKS = \
 	%D%/banned.sh \
 	%D%/format.sh \
 	%D%/layers.sh \
+	%D%/openapi.py \
 	%D%/options.sh \
 	%D%/scripts.sh \
 	%D%/systemd.sh
