@@ -9,4 +9,11 @@ libcore_a_SOURCES += \
 	%D%/jobs_live.c %D%/jobs_live.h \
 	%D%/jobs_memory.c \
 	%D%/jobs_sqlite.c \
-	%D%/jobs_work.c
+	%D%/jobs_work.c \
+	%D%/models.c %D%/models.h \
+	%D%/models_backend.h \
+	%D%/models_hash.c %D%/models_impl.h \
+	%D%/models_memory.c \
+	%D%/models_sqlite.c \
+	%D%/models_store.c \
+	%D%/stored.c %D%/stored.h

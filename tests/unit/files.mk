@@ -17,6 +17,7 @@ UNIT_TESTS = \
 	%D%/test_log \
 	%D%/test_metrics \
 	%D%/test_model \
+	%D%/test_models \
 	%D%/test_multipart \
 	%D%/test_names \
 	%D%/test_plan \
@@ -59,6 +60,8 @@ check_PROGRAMS += %D%/gin_dump
 %C%_test_jobs_work_LDADD = $(UNIT_LIBS)
 
 %C%_test_convert_SOURCES = %D%/test_convert.c %D%/fake.c %D%/fake.h
+
+%C%_test_models_SOURCES = %D%/test_models.c %D%/models_fixture.h
 
 %C%_test_kernel_SOURCES = %D%/test_kernel.c %D%/kernel_fixture.h
 
