@@ -6,7 +6,8 @@ Makes a checkpoint of the size of Switch-Base-8 (2.48 GB of float32, gzip level
 turns, so that whatever else the machine does falls on all alike:
 
   switchyard   the program
-  floor        bench_floor: the same chunks decoded, nothing else
+  floor        bench_floor: the same chunks decoded and written, nothing else
+  decode       the same without writing
   reference    transformers' own converter, where a python with it is given
 
 Prints medians. Files are in the page cache, outputs are removed between runs.
@@ -75,7 +76,8 @@ def contenders(o, checkpoint, config, out):
                             "--out", out, "--quiet"]}
     floor = o.build / "tests/bench/bench_floor"
     if floor.exists():
-        found["floor"] = [floor, checkpoint]
+        found["floor"] = [floor, checkpoint, out]
+        found["decode"] = [floor, "--decode-only", checkpoint]
     if o.reference:
         found["reference"] = [
             o.reference, HERE.parent / "golden/reference.py",

@@ -1,11 +1,15 @@
 # Programs that measure; "make bench-programs" builds them, nothing runs them
 # by itself.
 BENCHES = \
+	%D%/bench_floor \
 	%D%/bench_kernel
 EXTRA_PROGRAMS = $(BENCHES)
 CLEANFILES += $(BENCHES)
 bench-programs: $(BENCHES)
 .PHONY: bench-programs
+
+%C%_bench_floor_SOURCES = %D%/bench_floor.c
+%C%_bench_floor_LDADD = $(CORE_LIBS)
 
 %C%_bench_kernel_SOURCES = %D%/bench_kernel.c
 %C%_bench_kernel_LDADD = $(CORE_LIBS)
