@@ -20,4 +20,4 @@ systemd-analyze security --offline=true --threshold=15 \
     cat "$folder/report"
     failed=1
 }
-exit ${failed:-0}
+exit "${failed:-0}"
