@@ -1,9 +1,11 @@
 switchyard_SOURCES += \
 	%D%/cli.h \
+	%D%/cmd_config.c \
 	%D%/cmd_convert.c \
 	%D%/cmd_inspect.c \
 	%D%/cmd_serve.c \
 	%D%/job.c \
 	%D%/main.c \
 	%D%/options.c \
-	%D%/progress.c
+	%D%/progress.c \
+	%D%/settings.c

@@ -19,6 +19,8 @@ static const struct command commands[] = {
     { "convert", "convert a checkpoint to a Hugging Face model", cmd_convert },
     { "inspect", "show what a conversion would do", cmd_inspect },
     { "serve", "convert over HTTP", cmd_serve },
+    { "config", "show the service's settings and where they come from",
+      cmd_config },
 };
 
 static void print_help(void)

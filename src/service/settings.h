@@ -81,6 +81,7 @@ struct settings {
     uint64_t jobs_queued;
     uint64_t jobs_at_once;
     uint64_t connections;
+    uint64_t client_connections;
     uint64_t client_rate;
     uint64_t request_time;
     uint64_t idle_time;

@@ -6,6 +6,7 @@ CHECKS = \
 	%D%/openapi.py \
 	%D%/options.sh \
 	%D%/scripts.sh \
+	%D%/settings.sh \
 	%D%/systemd.sh
 
 TESTS += $(CHECKS)
