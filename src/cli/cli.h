@@ -11,7 +11,6 @@
 #include <stddef.h>
 
 #include "conversion.h"
-#include "service/settings.h"
 
 struct cli_option {
     const char *name; /* without dashes; '-' and '_' mean the same */
@@ -89,20 +88,6 @@ struct cli_progress;
 int cli_progress_start(struct convert_progress *watched, bool quiet,
                        struct cli_progress **out, struct error *err);
 void cli_progress_stop(struct cli_progress *p);
-
-/* What config and serve read from their arguments. */
-struct cli_settings {
-    struct settings values; /* the caller frees them, also on failure */
-    bool json;
-    bool markdown;
-};
-
-/*
- * The settings as flags beside the syntax's own options, whose ctx is s as
- * well; then the environment and the file.
- */
-int cli_settings_parse(const struct cli_syntax *syntax, int argc, char **argv,
-                       struct cli_settings *s, bool *done, struct error *err);
 
 /* The subcommands. argv[0] is the subcommand's name. */
 int cmd_config(int argc, char **argv);

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "cli/settings.h"
 
 enum { TEXT_MAX = 1 << 20 };
 

@@ -8,4 +8,4 @@ switchyard_SOURCES += \
 	%D%/main.c \
 	%D%/options.c \
 	%D%/progress.c \
-	%D%/settings.c
+	%D%/settings.c %D%/settings.h

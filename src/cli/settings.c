@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "cli/settings.h"
 
 enum { HELP_MAX = 1 << 16 };
 

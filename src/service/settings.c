@@ -327,6 +327,10 @@ static int check_text(const char *name, const char *text,
 {
     struct address ignored;
 
+    for (const char *p = text; *p; p++)
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
+            return error_set(err, ERR_USAGE, "%s holds a control character",
+                             name);
     if (s->type == SETTING_ADDRESS)
         return address_parse(name, text, &ignored, err);
     if (s->type == SETTING_ORIGINS)

@@ -147,29 +147,35 @@ static void trim(const char **from, const char **to)
 /* Where the comment starts that ends a line, or the line's end. */
 static const char *find_comment(const char *from, const char *to)
 {
-    bool quoted = false;
-
-    for (const char *p = from; p < to; p++) {
-        if (*p == '"')
-            quoted = !quoted;
-        if (*p == '#' && !quoted &&
-            (p == from || isspace((unsigned char)p[-1])))
+    for (const char *p = from; p < to; p++)
+        if (*p == '#' && (p == from || isspace((unsigned char)p[-1])))
             return p;
-    }
     return to;
 }
 
-/* [from, to) as a string, without the quotes around it. */
+/*
+ * The value that starts at from: what stands between quotation marks if it
+ * starts with one, else up to the comment or the line's end.
+ */
 static int cut_value(const char *from, const char *to, char **out,
                      struct error *err)
 {
     trim(&from, &to);
-    if (to - from >= 2 && *from == '"' && to[-1] == '"') {
+    if (from < to && *from == '"') {
+        const char *end = memchr(from + 1, '"', (size_t)(to - from - 1));
+        const char *rest = end ? end + 1 : to;
+        const char *stop = find_comment(rest, to);
+
+        trim(&rest, &stop);
+        if (!end || rest < stop)
+            return error_set(err, ERR_USAGE,
+                             "a quotation mark is out of place");
         from++;
-        to--;
+        to = end;
+    } else {
+        to = find_comment(from, to);
+        trim(&from, &to);
     }
-    if (memchr(from, '"', (size_t)(to - from)))
-        return error_set(err, ERR_USAGE, "a quotation mark is out of place");
     *out = strndup(from, (size_t)(to - from));
     return *out ? 0 : error_memory(err);
 }
@@ -206,9 +212,8 @@ static int parse_line(struct settings *s, const char *from, const char *to,
     char *value = NULL;
     int rc;
 
-    to = find_comment(from, to);
     trim(&from, &to);
-    if (from == to)
+    if (from == to || *from == '#')
         return 0;
     name_end = memchr(from, '=', (size_t)(to - from));
     if (!name_end) {

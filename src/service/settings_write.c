@@ -35,7 +35,7 @@ static void put_origin(const struct settings *s, size_t index, struct buf *out)
 static void put_value(const char *text, struct buf *out)
 {
     size_t len = strlen(text);
-    bool bare = !strchr(text, '#') &&
+    bool bare = *text != '#' && *text != '"' && !strstr(text, " #") &&
                 (len == 0 || (text[0] != ' ' && text[len - 1] != ' '));
 
     buf_printf(out, bare ? "%s" : "\"%s\"", text);
