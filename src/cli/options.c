@@ -165,7 +165,9 @@ int cli_fail(const struct error *err, bool json)
     if (json) {
         json_open(&w, '{');
         json_key(&w, "error");
+        json_open(&w, '{');
         error_json_members(err, &w);
+        json_close(&w, '}');
         json_close(&w, '}');
         buf_putc(&b, '\n');
         cli_print(&b, NULL);
