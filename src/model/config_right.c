@@ -214,8 +214,7 @@ static int put_pattern(struct merge *m, enum names_side side, struct error *err)
 {
     const struct side_keys *keys = &side_keys[side];
     const struct stated_item *sparse = stated_find(&m->stated, keys->sparse);
-    uint64_t step = m->d->step[side];
-    uint64_t layers = m->d->layers[side];
+    json_int_t step = (json_int_t)m->d->step[side];
     json_int_t n = (json_int_t)m->d->sparse[side];
     bool keep;
     int rc = check_sparse(m, side, err);
@@ -224,17 +223,13 @@ static int put_pattern(struct merge *m, enum names_side side, struct error *err)
         rc = check_step(m, side, sparse, &keep, err);
     if (rc)
         return rc;
-    if (sparse) {
-        py_whole(sparse->value, true, &n);
+    if (sparse)
         rc = put(m, keys->sparse, json_incref(sparse->value), sparse->origin,
                  err);
-    } else {
+    else
         rc = put(m, keys->sparse, json_integer(n), "tensors", err);
-    }
-    if (same_pattern(implied_step(n, layers), step, layers))
-        step = implied_step(n, layers);
     if (!rc && !keep)
-        rc = put(m, keys->step, json_integer((json_int_t)step), "tensors", err);
+        rc = put(m, keys->step, json_integer(step), "tensors", err);
     return rc;
 }
 

@@ -231,7 +231,12 @@ START_TEST(test_patterns)
         f.sparse[1] = cases[i].sparse;
         c = fake_model_new(f);
         if (cases[i].step) {
+            char layers[32] = "";
+
             ck_ok(model_build(c, &o, &m, &err), &err);
+            if (strlen(cases[i].sparse) != 4)
+                snprintf(layers, sizeof layers, "%zu", strlen(cases[i].sparse));
+            ck_assert_str_eq(value_of(m, "decoder_layers"), layers);
             ck_assert_str_eq(value_of(m, "decoder_sparse_step"), cases[i].step);
             ck_assert_str_eq(value_of(m, "num_sparse_decoder_layers"),
                              cases[i].count);
