@@ -55,7 +55,8 @@ void *exchange_open(void *cls, const char *uri, struct MHD_Connection *c)
     clock_gettime(CLOCK_MONOTONIC, &x->began);
     make_id(x->id);
     /* Without the query, which may hold what is nobody else's business. */
-    snprintf(x->path, sizeof x->path, "%.*s", (int)strcspn(uri, "?"), uri);
+    x->target = strndup(uri, strcspn(uri, "?"));
+    snprintf(x->path, sizeof x->path, "%s", x->target ? x->target : "");
     return x;
 }
 
@@ -102,8 +103,22 @@ void exchange_close(void *cls, struct MHD_Connection *c, void **ctx,
     if (x->job)
         x->route->close(x);
     watch_head(s->watch, x->watched);
+    free(x->target);
     free(x);
     s->active--;
+}
+
+const char *exchange_param(const struct exchange *x, const char *name)
+{
+    const char *value = path_param(&x->params, name);
+
+    return value ? value : "";
+}
+
+const char *exchange_query(const struct exchange *x, const char *name)
+{
+    return MHD_lookup_connection_value(x->connection, MHD_GET_ARGUMENT_KIND,
+                                       name);
 }
 
 const char *exchange_header(const struct exchange *x, const char *name)
@@ -157,7 +172,7 @@ static enum MHD_Result reply_problem(struct exchange *x)
     unsigned status = (unsigned)error_http_status(x->err.code);
     struct buf b = BUF_INIT(PROBLEM_MAX);
     struct MHD_Response *r = NULL;
-    char allow[64];
+    char allow[80];
     int rc;
 
     problem_write(&x->err, x->id, &b);
@@ -184,7 +199,7 @@ static int reply_options(struct exchange *x, struct error *err)
 {
     struct MHD_Response *r =
         MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
-    char allow[64];
+    char allow[80];
 
     if (r)
         MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW,
@@ -243,16 +258,16 @@ static int check_framing(struct exchange *x, struct error *err)
                      "the length of the body is stated more than once");
 }
 
-static int check_head(struct exchange *x, const char *url, struct error *err)
+static int check_head(struct exchange *x, struct error *err)
 {
-    /* libmicrohttpd decodes %2F and %00; no path here has a '%'. */
-    bool plain = !strchr(x->path, '%');
-    char allow[64];
+    char allow[80];
     int rc = check_framing(x, err);
 
     if (rc)
         return rc;
-    x->route = plain ? routes_find(url) : NULL;
+    if (!x->target)
+        return error_memory(err);
+    x->route = routes_find(x->target, &x->params);
     if (!x->route) {
         error_set(err, ERR_NOT_FOUND, "there is nothing at %.150s", x->path);
         return error_hint(err, "/openapi.yaml describes what there is");
@@ -278,15 +293,14 @@ static bool should_reply_now(const struct exchange *x)
     return exchange_content_length(x, &length) && length > IGNORE_MAX;
 }
 
-static enum MHD_Result take_head(struct exchange *x, const char *url,
-                                 const char *method)
+static enum MHD_Result take_head(struct exchange *x, const char *method)
 {
     x->has_head = true;
     x->method_name = method;
     x->method = routes_method(method);
     adopt_id(x);
     watch_body(x->service->watch, x->watched, 0);
-    if (!has_failed(x, check_head(x, url, &x->err)))
+    if (!has_failed(x, check_head(x, &x->err)))
         return MHD_YES;
     return should_reply_now(x) ? reply_problem(x) : MHD_YES;
 }
@@ -349,11 +363,12 @@ enum MHD_Result exchange_access(void *cls, struct MHD_Connection *c,
 
     (void)cls;
     (void)c;
+    (void)url; /* decoded, which loses where components end */
     (void)version;
     if (!x)
         return MHD_NO;
     if (!x->has_head)
-        return take_head(x, url, method);
+        return take_head(x, method);
     *len = 0;
     if (n > 0)
         return take_body(x, data, n);

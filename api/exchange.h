@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "path.h"
 #include "service.h"
 
 enum method {
@@ -22,8 +23,10 @@ enum method {
     METHOD_HEAD = 1 << 1,
     METHOD_POST = 1 << 2,
     METHOD_PUT = 1 << 3,
-    METHOD_OPTIONS = 1 << 4,
-    METHOD_OTHER = 1 << 5,
+    METHOD_PATCH = 1 << 4,
+    METHOD_DELETE = 1 << 5,
+    METHOD_OPTIONS = 1 << 6,
+    METHOD_OTHER = 1 << 7,
 };
 
 enum { EXCHANGE_ID_MAX = 64, EXCHANGE_PATH_MAX = 200 };
@@ -40,6 +43,8 @@ struct exchange {
     const char *method_name;
     char id[EXCHANGE_ID_MAX + 1];
     char path[EXCHANGE_PATH_MAX + 1]; /* for the log */
+    char *target;                     /* the path as sent, without query */
+    struct path_params params;        /* of the route's template */
     struct timespec began;
     bool has_head;
     bool has_replied;
@@ -59,6 +64,12 @@ enum MHD_Result exchange_access(void *cls, struct MHD_Connection *c,
                                 size_t *len, void **ctx);
 void exchange_close(void *cls, struct MHD_Connection *c, void **ctx,
                     enum MHD_RequestTerminationCode how);
+
+/* What stands for {name} in the route's path; "" where it has none. */
+const char *exchange_param(const struct exchange *x, const char *name);
+
+/* An argument of the query, decoded, or NULL. */
+const char *exchange_query(const struct exchange *x, const char *name);
 
 /* A request header's value or NULL. */
 const char *exchange_header(const struct exchange *x, const char *name);

@@ -7,6 +7,7 @@ libapi_a_SOURCES += \
 	%D%/health.c \
 	%D%/multipart.c %D%/multipart.h \
 	%D%/openapi.c \
+	%D%/path.c %D%/path.h \
 	%D%/problem.c %D%/problem.h \
 	%D%/routes.c %D%/routes.h \
 	%D%/server.c %D%/server.h \

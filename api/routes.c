@@ -29,13 +29,14 @@ static const struct {
 } methods[] = {
     { METHOD_GET, "GET" },         { METHOD_HEAD, "HEAD" },
     { METHOD_POST, "POST" },       { METHOD_PUT, "PUT" },
+    { METHOD_PATCH, "PATCH" },     { METHOD_DELETE, "DELETE" },
     { METHOD_OPTIONS, "OPTIONS" },
 };
 
-const struct route *routes_find(const char *path)
+const struct route *routes_find(const char *path, struct path_params *params)
 {
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
-        if (!strcmp(routes[i].path, path))
+        if (path_match(routes[i].path, path, params))
             return &routes[i];
     return NULL;
 }
@@ -54,14 +55,14 @@ enum method routes_method(const char *name)
     return METHOD_OTHER;
 }
 
-const char *routes_allow(const struct route *r, char text[static 64])
+const char *routes_allow(const struct route *r, char text[static 80])
 {
     unsigned allowed = routes_methods(r);
     size_t n = 0;
 
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
         if (allowed & methods[i].method)
-            n += (size_t)snprintf(text + n, 64 - n, "%s%s", n ? ", " : "",
+            n += (size_t)snprintf(text + n, 80 - n, "%s%s", n ? ", " : "",
                                   methods[i].name);
     return text;
 }

@@ -10,7 +10,7 @@
 
 /* Every path answers OPTIONS, and HEAD where it answers GET. */
 struct route {
-    const char *path;
+    const char *path; /* a template, as path_match() takes it */
     unsigned methods; /* METHOD_ flags, without the two */
     /*
      * The head is there, the body follows; NULL where none is expected. May
@@ -25,8 +25,8 @@ struct route {
     void (*close)(struct exchange *x);
 };
 
-/* NULL if there is no such path. */
-const struct route *routes_find(const char *path);
+/* The first that a path matches, with its parameters; NULL if there is none. */
+const struct route *routes_find(const char *path, struct path_params *params);
 
 /* METHOD_OTHER for one that no route has. */
 enum method routes_method(const char *name);
@@ -35,7 +35,7 @@ enum method routes_method(const char *name);
 unsigned routes_methods(const struct route *r);
 
 /* "GET, HEAD, OPTIONS", as the Allow header has it; returns text. */
-const char *routes_allow(const struct route *r, char text[static 64]);
+const char *routes_allow(const struct route *r, char text[static 80]);
 
 /* As server_print_routes(). */
 void routes_print(FILE *out);

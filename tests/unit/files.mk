@@ -20,6 +20,7 @@ UNIT_TESTS = \
 	%D%/test_models \
 	%D%/test_multipart \
 	%D%/test_names \
+	%D%/test_path \
 	%D%/test_plan \
 	%D%/test_safetensors \
 	%D%/test_settings \
