@@ -97,7 +97,7 @@ stage_gcc() {
 stage_asan() {
     configure build-asan "$(compiler gcc)" CFLAGS='-O1 -g' --enable-werror \
         --enable-sanitizers=address,undefined
-    WRAP=(env ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
+    WRAP=(env ASAN_OPTIONS=detect_stack_use_after_return=1
         UBSAN_OPTIONS=print_stacktrace=1)
     make_check build-asan \
         TESTS='$(UNIT_TESTS) $(FUZZ_TARGETS) $(PROGRAM_TESTS)'
