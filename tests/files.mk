@@ -2,6 +2,7 @@
 # need nothing but Python; ./dev test runs e2e/, which needs requirements.txt.
 PROGRAM_TESTS = %D%/golden/golden.sh
 
+TESTS += $(PROGRAM_TESTS)
 EXTRA_DIST += \
 	%D%/fixtures/config \
 	%D%/fixtures/make_config_fixtures.py \

@@ -67,13 +67,13 @@ static const struct cli_option options[] = {
     { "num-experts", "N", "how many experts there should be", "num_experts",
       cli_apply_request },
     { "dtype", "TYPE",
-      "float32 (the default), bfloat16, float16, or source:\n"
-      "what the checkpoint holds",
+      "float32 (the default), bfloat16, float16, or\n"
+      "source: what the checkpoint holds",
       "dtype", cli_apply_request },
     { "max-shard-size", "SIZE", "bytes of tensors in a file (default 5GB)",
       "max_shard_size", cli_apply_request },
     { "compat", "reference",
-      "write the reference converter's bytes, faults included", "compat",
+      "write the reference converter's bytes, faults\nincluded", "compat",
       cli_apply_request },
     { "allow-missing-chunks", NULL, "read chunks that are not there as zeros",
       "allow_missing_chunks", cli_apply_request },

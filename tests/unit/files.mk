@@ -35,6 +35,21 @@ UNIT_TESTS = \
 	%D%/test_watch \
 	%D%/test_workspace
 
+# Those that use threads: ./dev test tsan runs them under ThreadSanitizer.
+THREAD_TESTS = \
+	%D%/test_access \
+	%D%/test_convert \
+	%D%/test_db \
+	%D%/test_jobs \
+	%D%/test_jobs_work \
+	%D%/test_log \
+	%D%/test_metrics \
+	%D%/test_store \
+	%D%/test_uploads \
+	%D%/test_uploads_tree \
+	%D%/test_watch \
+	%D%/test_workspace
+
 noinst_HEADERS = %D%/folder_fixture.h %D%/unit.h
 if HAVE_CHECK
 check_PROGRAMS += $(UNIT_TESTS)
