@@ -112,7 +112,6 @@ static const struct setting table[] = {
       AT(jobs_queued),
       .type = SETTING_COUNT,
       .fallback = "1000",
-      .min = 1,
       .max = 1000000,
       .help = "jobs that may wait; one more is answered with 429" },
     { .name = "jobs-at-once",

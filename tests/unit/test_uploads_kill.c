@@ -1,11 +1,20 @@
 /*
- * uploads/: what was acknowledged is there after kill -9, byte by byte, and
- * nothing else is. SWITCHYARD_TEST_KILLS sets the number of rounds.
+ * uploads/: what was acknowledged is there after kill -9 and after a power cut,
+ * byte by byte, and nothing else is. SWITCHYARD_TEST_KILLS sets the number of
+ * rounds.
+ *
+ * The power is cut for a file system of its own, in an image: ext4 can be told
+ * to forget at once all that is not on its disk. That takes root and a loop
+ * device, and is left out where they can't be had.
  */
 #include "uploads_fixture.h"
 
+#include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 
 /*
@@ -61,7 +70,7 @@ _Noreturn static void run_child(const char *id, struct shared *s, unsigned seed)
 }
 
 /* What was acknowledged is there, byte by byte; puts are whole or absent. */
-static void check_after_kill(const char *id, struct shared *s)
+static void check_after_end(const char *id, struct shared *s)
 {
     static unsigned char got[1 << 20];
     static unsigned char want[1 << 20];
@@ -89,25 +98,53 @@ static void check_after_kill(const char *id, struct shared *s)
         snprintf(name, sizeof name, "%llu", (unsigned long long)i);
         ck_ok(uploads_find(up, CHOSEN, name, &f, &err), &err);
         ck_assert_uint_eq(f.length, strlen(name));
+        snprintf(path, sizeof path, "%s/blobs", folder);
+        check_file(path, f.id, name);
         uploads_file_done(&f);
     }
 }
 
-START_TEST(test_kill)
+/* How a child's life ends, and what the data folder goes through. */
+static void end_by_kill(pid_t child)
 {
-    const char *text = getenv("SWITCHYARD_TEST_KILLS");
-    int rounds = text ? (int)strtol(text, NULL, 10) : 30;
+    kill(child, SIGKILL);
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
+}
+
+static bool mount_image(void)
+{
+    char command[200];
+
+    snprintf(command, sizeof command, "mount -o loop %s.img %s 2>&1", data,
+             data);
+    return system(command) == 0;
+}
+
+static void end_by_power_cut(pid_t child)
+{
+    const uint32_t without_flushing_the_log = 2;
+    int fd = open(data, O_RDONLY | O_DIRECTORY);
+
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(
+        ioctl(fd, _IOR('X', 125, uint32_t), &without_flushing_the_log), 0);
+    close(fd);
+    kill(child, SIGKILL);
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
+    ck_assert_int_eq(umount(data), 0);
+    ck_assert(mount_image());
+}
+
+static void run_rounds(int rounds, void (*end)(pid_t child))
+{
     struct shared *s = mmap(NULL, sizeof *s, PROT_READ | PROT_WRITE,
                             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    struct uploads_info info;
-    const char *id;
+    struct uploads_info info = { .files = 0 };
+    const char *id = create(NULL, "a", KILL_LENGTH);
 
     ck_assert_ptr_ne(s, MAP_FAILED);
-    start();
-    id = create(NULL, "a", KILL_LENGTH);
     for (int round = 0; round < rounds; round++) {
         pid_t child;
-        int status = 0;
 
         close_all();
         child = fork();
@@ -115,12 +152,9 @@ START_TEST(test_kill)
         if (child == 0)
             run_child(id, s, (unsigned)round);
         usleep((useconds_t)(2000 + rand() % 60000));
-        kill(child, SIGKILL);
-        ck_assert_int_eq(waitpid(child, &status, 0), child);
-        ck_assert_msg(WIFSIGNALED(status) || WEXITSTATUS(status) == 0,
-                      "the child failed");
+        end(child);
         open_all();
-        check_after_kill(id, s);
+        check_after_end(id, s);
         if (s->acknowledged == KILL_LENGTH) {
             ck_ok(uploads_delete(up, id, &err), &err);
             id = create(NULL, "a", KILL_LENGTH);
@@ -128,16 +162,65 @@ START_TEST(test_kill)
         }
     }
     /* No orphan: each blob has its row. */
-    info.files = 0;
-    ck_assert(uploads_get(up, CHOSEN, &info, &err) == 0 || s->puts == 0);
+    ck_assert_uint_gt(s->puts, 0);
+    ck_ok(uploads_get(up, CHOSEN, &info, &err), &err);
     ck_assert_uint_eq(count_entries("blobs"), info.files + 1);
+    munmap(s, sizeof *s);
+}
+
+static int rounds_wanted(int otherwise)
+{
+    const char *text = getenv("SWITCHYARD_TEST_KILLS");
+
+    return text ? (int)strtol(text, NULL, 10) : otherwise;
+}
+
+START_TEST(test_kill)
+{
+    start();
+    run_rounds(rounds_wanted(30), end_by_kill);
     stop();
+}
+END_TEST
+
+/* Mounts an empty file system at the data folder, for this process alone. */
+static bool make_image(void)
+{
+    char command[300];
+
+    snprintf(command, sizeof command,
+             "truncate -s 300M %s.img && mkfs.ext4 -q -F %s.img 2>&1", data,
+             data);
+    return geteuid() == 0 && unshare(CLONE_NEWNS) == 0 &&
+           mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+           system(command) == 0 && mount_image();
+}
+
+START_TEST(test_power_cut)
+{
+    char image[64];
+
+    ck_assert_ptr_nonnull(mkdtemp(data));
+    snprintf(folder, sizeof folder, "%s/uploads", data);
+    snprintf(image, sizeof image, "%s.img", data);
+    uploads_default_limits(&limits);
+    limits.reserve = 0;
+    if (make_image()) {
+        open_all();
+        run_rounds(rounds_wanted(20), end_by_power_cut);
+        close_all();
+        ck_assert_int_eq(umount(data), 0);
+    } else {
+        puts("no power cut: it takes root, mkfs.ext4 and a loop device");
+    }
+    unlink(image);
+    rmdir(data);
 }
 END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { test_kill };
+    const TTest *const tests[] = { test_kill, test_power_cut };
 
-    return unit_run("uploads_kill", tests, 1);
+    return unit_run("uploads_kill", tests, sizeof tests / sizeof *tests);
 }
