@@ -107,8 +107,12 @@ static void check_after_end(const char *id, struct shared *s)
 /* How a child's life ends, and what the data folder goes through. */
 static void end_by_kill(pid_t child)
 {
+    int status = 0;
+
     kill(child, SIGKILL);
-    ck_assert_int_eq(waitpid(child, NULL, 0), child);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_msg(WIFSIGNALED(status) || WEXITSTATUS(status) == 0,
+                  "the child failed by itself");
 }
 
 static bool mount_image(void)
