@@ -15,6 +15,7 @@ EXTRA_DIST += \
 	%D%/e2e/conftest.py \
 	%D%/e2e/test_command.py \
 	%D%/e2e/test_service.py \
+	%D%/e2e/test_transformers.py \
 	%D%/golden/cases \
 	%D%/golden/cases.py \
 	%D%/golden/make.py \

@@ -108,6 +108,7 @@ def measure(commands, runs, out, log):
     for i in range(runs):
         for name, command in commands.items():
             shutil.rmtree(out, ignore_errors=True)
+            out.mkdir()
             os.sync()
             results[name].append(
                 run_once(command, out.with_name("run.json"), log))
