@@ -16,4 +16,9 @@ libcore_a_SOURCES += \
 	%D%/models_memory.c \
 	%D%/models_sqlite.c \
 	%D%/models_store.c \
-	%D%/stored.c %D%/stored.h
+	%D%/stored.c %D%/stored.h \
+	%D%/tally.c %D%/tally.h \
+	%D%/worker.c %D%/worker.h \
+	%D%/worker_impl.h \
+	%D%/worker_run.c \
+	%D%/worker_watch.c

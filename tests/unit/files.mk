@@ -33,6 +33,7 @@ UNIT_TESTS = \
 	%D%/test_uploads_kill \
 	%D%/test_uploads_tree \
 	%D%/test_watch \
+	%D%/test_worker \
 	%D%/test_workspace
 
 # Those that use threads: ./dev test tsan runs them under ThreadSanitizer.
@@ -76,6 +77,8 @@ check_PROGRAMS += %D%/gin_dump
 %C%_test_jobs_work_LDADD = $(UNIT_LIBS)
 
 %C%_test_convert_SOURCES = %D%/test_convert.c %D%/fake.c %D%/fake.h
+
+%C%_test_worker_SOURCES = %D%/test_worker.c %D%/worker_fixture.h
 
 %C%_test_models_SOURCES = %D%/test_models.c %D%/models_fixture.h
 
