@@ -147,12 +147,8 @@ void workspaces_give(struct workspaces *p, struct workspace *w)
 {
     pthread_mutex_lock(&p->lock);
     p->busy--;
-    if (p->charged > p->budget) {
-        destroy(p, w);
-    } else {
-        w->next = p->resting;
-        p->resting = w;
-    }
+    w->next = p->resting;
+    p->resting = w;
     pthread_cond_broadcast(&p->changed);
     pthread_mutex_unlock(&p->lock);
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tensor/kernel.h"
 #include "unit.h"
@@ -100,6 +101,7 @@ static int fake_read(const struct array *a, uint64_t index,
 
         while (n > most && !atomic_compare_exchange_weak(f->together, &most, n))
             ;
+        usleep(3000); /* long enough for others to come */
     }
     if (index == f->fails)
         return error_set(err, ERR_CHUNK, "chunk %llu of %s is damaged",
