@@ -23,7 +23,7 @@
 #include "uploads/folder.h"
 #include "uploads/internal.h"
 
-enum { PAGE = 1000, BLOCK = 256 * 1024 };
+enum { PAGE = 1000, BLOCK = 256 * 1024, PATH_BYTES = 16384 };
 
 struct tree {
     struct uploads *u;
@@ -144,9 +144,11 @@ static int place_file(void *ctx, const struct table_file *f, struct error *err)
         return rc;
     if (strchr(f->blobs, ' '))
         return join(t, f, err);
-    if (linkat(t->u->blobs, f->blobs, t->dir, f->file.path, 0) != 0)
-        return folder_fail(errno, err, "cannot place %.200s", f->file.path);
-    return 0;
+    if (linkat(t->u->blobs, f->blobs, t->dir, f->file.path, 0) == 0)
+        return 0;
+    if (errno == EPERM || errno == EOPNOTSUPP || errno == EMLINK)
+        return join(t, f, err); /* a file system without links */
+    return folder_fail(errno, err, "cannot place %.200s", f->file.path);
 }
 
 static int place_files(struct tree *t, const char *upload, struct error *err)
@@ -190,14 +192,14 @@ static int unpack(struct tree *t, const struct table_file *f, uint64_t *bytes,
         .path = STORE_NAME_MAX,
         .reserve = t->u->limits.reserve,
     };
-    char path[64];
+    struct buf path = BUF_INIT(PATH_BYTES);
     struct intake *in = NULL;
     struct unpack *un = NULL;
     int rc;
 
-    /* The folder by its descriptor: wherever the data folder lies. */
-    snprintf(path, sizeof path, "/proc/self/fd/%d", t->dir);
-    rc = intake_open(path, &limits, &in, err);
+    buf_printf(&path, "%s/trees/%s", t->u->folder, t->name);
+    rc = buf_str(&path) ? intake_open(buf_str(&path), &limits, &in, err)
+                        : buf_status(&path, err);
     if (!rc)
         rc = unpack_new(in, &un, err);
     if (!rc)
@@ -205,6 +207,7 @@ static int unpack(struct tree *t, const struct table_file *f, uint64_t *bytes,
     if (!rc)
         rc = unpack_finish(un, err);
     unpack_free(un);
+    buf_done(&path);
     if (!rc)
         *bytes = intake_stored(in);
     intake_free(in);
@@ -360,7 +363,7 @@ int uploads_prepare(struct uploads *u, const char *upload,
                     bool (*cancelled)(void *ctx), void *ctx, char **folder,
                     struct error *err)
 {
-    struct buf path = BUF_INIT(16384);
+    struct buf path = BUF_INIT(PATH_BYTES);
     struct tree *t = calloc(1, sizeof *t);
     int rc;
 

@@ -1,7 +1,7 @@
 /*
- * uploads/: what was acknowledged is there after kill -9 and after a power cut,
- * byte by byte, and nothing else is. SWITCHYARD_TEST_KILLS sets the number of
- * rounds.
+ * uploads/: what was acknowledged is there after kill -9, a power cut and a
+ * full disk, byte by byte, and nothing else is. SWITCHYARD_TEST_KILLS sets the
+ * number of rounds.
  *
  * The power is cut for a file system of its own, in an image: ext4 can be told
  * to forget at once all that is not on its disk. That takes root and a loop
@@ -235,9 +235,61 @@ START_TEST(test_power_cut)
 }
 END_TEST
 
+/*
+ * A disk that is full for the database as well: clean errors, nothing that was
+ * acknowledged is lost, and room that is made is enough to go on.
+ */
+static void fill_disk(void)
+{
+    static char bytes[1 << 20];
+    struct uploads_append *a = NULL;
+    const char *filler = create(NULL, "filler", 3 * sizeof bytes);
+    const char *id = create(NULL, "a", UPLOADS_UNKNOWN);
+    int rc = 0;
+
+    for (uint64_t i = 0; i < 3; i++)
+        ck_ok(append_bytes(filler, i * sizeof bytes, bytes, sizeof bytes),
+              &err);
+    ck_ok(append_bytes(id, 0, bytes, sizeof bytes), &err);
+    ck_fails(uploads_append_begin(up, id, sizeof bytes, 15 * sizeof bytes, NULL,
+                                  &a, &err),
+             &err, ERR_SPACE, "full");
+    ck_ok(uploads_append_begin(up, id, sizeof bytes, UPLOADS_UNKNOWN, NULL, &a,
+                               &err),
+          &err);
+    for (int i = 0; !rc && i < 15; i++)
+        rc = uploads_write(a, bytes, sizeof bytes, &err);
+    ck_assert_int_eq(rc, ERR_SPACE);
+    uploads_abandon(a);
+    ck_assert_uint_eq(offset_of(id), sizeof bytes);
+    ck_ok(uploads_delete(up, filler, &err), &err);
+    ck_ok(append_bytes(id, sizeof bytes, bytes, sizeof bytes), &err);
+    ck_assert_uint_eq(uploads_bytes(up), 2 * sizeof bytes);
+}
+
+START_TEST(test_full_disk)
+{
+    ck_assert_ptr_nonnull(mkdtemp(data));
+    snprintf(folder, sizeof folder, "%s/uploads", data);
+    uploads_default_limits(&limits);
+    limits.reserve = 0;
+    if (geteuid() == 0 && unshare(CLONE_NEWNS) == 0 &&
+        mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+        mount("none", data, "tmpfs", 0, "size=8m") == 0) {
+        open_all();
+        fill_disk();
+        close_all();
+        ck_assert_int_eq(umount(data), 0);
+    } else {
+        puts("no full disk: it takes root and a tmpfs");
+    }
+    rmdir(data);
+}
+END_TEST
+
 int main(void)
 {
-    const TTest *const tests[] = { test_kill, test_power_cut };
+    const TTest *const tests[] = { test_kill, test_power_cut, test_full_disk };
 
     return unit_run("uploads_kill", tests, sizeof tests / sizeof *tests);
 }
