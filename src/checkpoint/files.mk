@@ -3,6 +3,7 @@ libcore_a_SOURCES += \
 	%D%/blosc.c %D%/blosc.h \
 	%D%/blosclz.c %D%/blosclz.h \
 	%D%/checkpoint.c %D%/checkpoint.h \
+	%D%/chunked.c %D%/chunked.h \
 	%D%/codec.c %D%/codec.h \
 	%D%/fill.c %D%/fill.h \
 	%D%/inline.c %D%/inline.h \
@@ -10,10 +11,12 @@ libcore_a_SOURCES += \
 	%D%/leaf.c %D%/leaf.h \
 	%D%/locate.c %D%/locate.h \
 	%D%/msgpack.c %D%/msgpack.h \
+	%D%/packed.c %D%/packed.h \
 	%D%/scratch.c %D%/scratch.h \
 	%D%/shuffle.c %D%/shuffle.h \
 	%D%/snappy.c %D%/snappy.h \
 	%D%/spec.c %D%/spec.h \
 	%D%/t5x.c %D%/t5x.h \
+	%D%/tree.c %D%/tree.h \
 	%D%/zarr2.c %D%/zarr2.h \
 	%D%/zarr2_meta.c

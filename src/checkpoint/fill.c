@@ -141,22 +141,29 @@ static bool put_number(const json_t *json, enum dtype dtype,
            put_integer((int64_t)real, dtype, value);
 }
 
-/* "NaN", "-Infinity", "1.5"; strtod also takes hex and words that are not. */
+/* "NaN", "-Infinity", "1.5", but nothing else that strtod would take. */
 static bool text_number(const char *text, double *v)
 {
-    char *end;
+    static const struct {
+        const char *word;
+        double value;
+    } words[] = {
+        { "NaN", (double)NAN },
+        { "Infinity", (double)INFINITY },
+        { "-Infinity", -(double)INFINITY },
+    };
+    char *end = NULL;
 
-    if (!strcmp(text, "NaN"))
-        *v = (double)NAN;
-    else if (!strcmp(text, "Infinity"))
-        *v = (double)INFINITY;
-    else if (!strcmp(text, "-Infinity"))
-        *v = -(double)INFINITY;
-    else if (*text && text[strspn(text, "+-.0123456789eE")] == '\0')
-        *v = strtod(text, &end);
-    else
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strcmp(text, words[i].word) != 0)
+            continue;
+        *v = words[i].value;
+        return true;
+    }
+    if (!*text || text[strspn(text, "+-.0123456789eE")] != '\0')
         return false;
-    return strchr("NI-", *text) || *end == '\0';
+    *v = strtod(text, &end);
+    return *end == '\0';
 }
 
 static int base64_digit(char c)

@@ -1,11 +1,9 @@
 /*
- * Arrays inside a flax msgpack tree.
+ * What the nodes of a flax msgpack tree are.
  *
- * flax packs a numpy array as extension 1, a numpy scalar as 3, a complex as 2;
- * the payload of 1 and 3 is itself msgpack: shape, dtype name, bytes. An array
- * beyond 1 GiB becomes a map with a marker, its shape and its pieces, each a
- * flat array, under the keys "0", "1", ... in any order. Names and data come as
- * str or bin, depending on the writer's age.
+ * A map is a node of the tree, unless its keys say that it is a tensorstore
+ * spec or a chunked array. Other items are leaves: numpy arrays and scalars as
+ * extensions (packed.c), and Python's own numbers.
  */
 #include "checkpoint/leaf.h"
 
@@ -13,18 +11,15 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "checkpoint/chunked.h"
 #include "checkpoint/inline.h"
+#include "checkpoint/packed.h"
 
 enum {
-    EXT_NDARRAY = 1,
-    EXT_COMPLEX = 2,
-    EXT_SCALAR = 3,
     CHUNKED_KEYS = 3,
     SPEC_MAX_KEYS = 64,
     PEEK_ITEMS = 512, /* a spec of rank 32 has less than half of that */
 };
-
-static const char chunked_mark[] = "__msgpack_chunked_array__";
 
 static int refuse(const char *name, enum error_code code, const char *what,
                   struct error *err)
@@ -41,7 +36,7 @@ static const struct {
     { "driver", 1 },
     { "kvstore", 2 },
     { "metadata", 4 },
-    { chunked_mark, 8 },
+    { CHUNKED_MARK, 8 },
 };
 
 enum { SPEC_BITS = 7, CHUNKED_BIT = 8 };
@@ -109,100 +104,11 @@ int leaf_classify(struct msgpack *m, const struct msgpack_item *item,
     return rc;
 }
 
-/* A packed array: its shape and dtype, and where its bytes are. */
-struct packed {
-    struct array like;
-    struct extent data;
-};
-
-static int read_dims(struct msgpack *m, const char *name, struct array *like,
-                     struct error *err)
-{
-    struct msgpack_item item;
-    int rc = msgpack_next(m, &item, err);
-
-    if (rc)
-        return rc;
-    if (item.kind != MSGPACK_ARRAY || item.count > ARRAY_MAX_RANK)
-        return refuse(name, ERR_INDEX, "its shape is not valid", err);
-    like->rank = (unsigned)item.count;
-    for (unsigned i = 0; i < like->rank; i++) {
-        rc = msgpack_next(m, &item, err);
-        if (rc)
-            return rc;
-        if (item.kind != MSGPACK_UINT)
-            return refuse(name, ERR_INDEX, "its shape is not valid", err);
-        like->shape[i] = item.value.uint;
-    }
-    return 0;
-}
-
-static int read_dtype(struct msgpack *m, const char *name, struct array *like,
-                      struct error *err)
-{
-    struct msgpack_item item;
-    char text[32];
-    bool fits = false;
-    int rc = msgpack_next(m, &item, err);
-
-    if (!rc)
-        rc = msgpack_text(m, &item, text, sizeof text, &fits, err);
-    if (rc)
-        return rc;
-    like->dtype = fits ? dtype_by_name(text, strlen(text)) : DTYPE_NONE;
-    if (like->dtype != DTYPE_NONE)
-        return 0;
-    refuse(name, ERR_DTYPE, "its data type is not known", err);
-    return error_actual(err, "%s", text);
-}
-
-static int read_parts(struct msgpack *m, const char *name, struct packed *p,
-                      struct error *err)
-{
-    struct msgpack_item item;
-    int rc = msgpack_next(m, &item, err);
-
-    if (rc)
-        return rc;
-    if (item.kind != MSGPACK_ARRAY || item.count != 3)
-        return refuse(name, ERR_INDEX, "it is not packed as an array", err);
-    rc = read_dims(m, name, &p->like, err);
-    if (!rc)
-        rc = read_dtype(m, name, &p->like, err);
-    if (!rc)
-        rc = msgpack_next(m, &item, err);
-    if (rc)
-        return rc;
-    if (item.kind != MSGPACK_BYTES || m->pos != m->end)
-        return refuse(name, ERR_INDEX, "it is not packed as an array", err);
-    p->data = (struct extent){ item.offset, item.len };
-    return 0;
-}
-
-/* Reads an extension's payload with fn, as if the object ended with it. */
-static int inside(struct msgpack *m, const struct msgpack_item *item,
-                  const char *name,
-                  int (*fn)(struct msgpack *, const char *, struct packed *,
-                            struct error *),
-                  struct packed *p, struct error *err)
-{
-    uint64_t pos = m->pos;
-    uint64_t end = m->end;
-    int rc;
-
-    m->pos = item->offset;
-    m->end = item->offset + item->len;
-    rc = fn(m, name, p, err);
-    m->pos = pos;
-    m->end = end;
-    return rc;
-}
-
 static int read_array(struct msgpack *m, const struct msgpack_item *item,
                       const char *name, struct array **out, struct error *err)
 {
-    struct packed p = { 0 };
-    int rc = inside(m, item, name, read_parts, &p, err);
+    struct packed p;
+    int rc = packed_read(m, item, name, &p, err);
 
     return rc ? rc
               : inline_new(&p.like, name, m->store, m->name, &p.data, 1, out,
@@ -299,202 +205,23 @@ int leaf_read(struct msgpack *m, const struct msgpack_item *item,
     return error_set(err, ERR_INTERNAL, "array %s is no leaf", name);
 }
 
-/* A chunked array while it is read. */
-struct chunked {
-    struct packed last; /* the piece read last; its dtype is that of all */
-    struct array like;
-    struct piece {
-        uint64_t index;
-        struct extent data;
-    } * pieces;
-    size_t count;
-    size_t cap;
-};
-
-/* The keys of flax's lists: "0", "1", ... */
-static int read_index(struct msgpack *m, const char *name, uint64_t *index,
-                      struct error *err)
-{
-    struct msgpack_item key;
-    char text[16];
-    bool fits = false;
-    int rc = msgpack_next(m, &key, err);
-
-    if (!rc)
-        rc = msgpack_text(m, &key, text, sizeof text, &fits, err);
-    if (rc)
-        return rc;
-    if (!*text || text[strspn(text, "0123456789")] != '\0')
-        return refuse(name, ERR_INDEX, "a piece of it has no number", err);
-    *index = strtoull(text, NULL, 10);
-    return 0;
-}
-
-static int read_shape(struct msgpack *m, const char *name, struct chunked *c,
-                      struct error *err)
-{
-    bool seen[ARRAY_MAX_RANK] = { false };
-    struct msgpack_item item;
-    uint64_t index = 0;
-    int rc = msgpack_next(m, &item, err);
-
-    if (rc)
-        return rc;
-    if (item.kind != MSGPACK_MAP || item.count > ARRAY_MAX_RANK)
-        return refuse(name, ERR_INDEX, "its shape is not valid", err);
-    c->like.rank = (unsigned)item.count;
-    for (unsigned i = 0; i < c->like.rank; i++) {
-        rc = read_index(m, name, &index, err);
-        if (!rc)
-            rc = msgpack_next(m, &item, err);
-        if (rc)
-            return rc;
-        if (index >= c->like.rank || seen[index] || item.kind != MSGPACK_UINT)
-            return refuse(name, ERR_INDEX, "its shape is not valid", err);
-        seen[index] = true;
-        c->like.shape[index] = item.value.uint;
-    }
-    return 0;
-}
-
-static int add_piece(struct chunked *c, uint64_t index, struct error *err)
-{
-    size_t cap = c->cap ? 2 * c->cap : 8;
-    struct piece *pieces;
-
-    if (c->count == c->cap) {
-        pieces = reallocarray(c->pieces, cap, sizeof *pieces);
-        if (!pieces)
-            return error_memory(err);
-        c->pieces = pieces;
-        c->cap = cap;
-    }
-    c->pieces[c->count++] = (struct piece){ index, c->last.data };
-    return 0;
-}
-
-static int read_piece(struct msgpack *m, const char *name, struct chunked *c,
-                      struct error *err)
-{
-    struct msgpack_item item;
-    uint64_t index = 0;
-    int rc = read_index(m, name, &index, err);
-
-    if (!rc)
-        rc = msgpack_next(m, &item, err);
-    if (rc)
-        return rc;
-    if (item.kind != MSGPACK_EXT || item.ext != EXT_NDARRAY)
-        return refuse(name, ERR_INDEX, "a piece of it is not an array", err);
-    rc = inside(m, &item, name, read_parts, &c->last, err);
-    if (rc)
-        return rc;
-    if (c->count > 0 && c->last.like.dtype != c->like.dtype)
-        return refuse(name, ERR_INDEX, "its pieces differ in dtype", err);
-    c->like.dtype = c->last.like.dtype;
-    return add_piece(c, index, err);
-}
-
-static int read_pieces(struct msgpack *m, const char *name, struct chunked *c,
-                       struct error *err)
-{
-    struct msgpack_item item;
-    int rc = msgpack_next(m, &item, err);
-
-    if (rc)
-        return rc;
-    if (item.kind != MSGPACK_MAP || c->count > 0)
-        return refuse(name, ERR_INDEX, "its pieces are not valid", err);
-    for (uint64_t i = 0; i < item.count && !rc; i++)
-        rc = read_piece(m, name, c, err);
-    return rc;
-}
-
-static int read_member(struct msgpack *m, const char *name, struct chunked *c,
-                       struct error *err)
-{
-    struct msgpack_item item;
-    char text[32];
-    bool fits = false;
-    int rc = msgpack_next(m, &item, err);
-
-    if (!rc)
-        rc = msgpack_text(m, &item, text, sizeof text, &fits, err);
-    if (rc)
-        return rc;
-    if (!strcmp(text, "shape"))
-        return read_shape(m, name, c, err);
-    if (!strcmp(text, "chunks"))
-        return read_pieces(m, name, c, err);
-    if (strcmp(text, chunked_mark) != 0)
-        return refuse(name, ERR_INDEX, "it has a part that is not known", err);
-    rc = msgpack_next(m, &item, err);
-    return rc ? rc : msgpack_skip(m, &item, NULL, NULL, err);
-}
-
-static int by_index(const void *a, const void *b)
-{
-    uint64_t x = ((const struct piece *)a)->index;
-    uint64_t y = ((const struct piece *)b)->index;
-
-    return (x > y) - (x < y);
-}
-
-/* The pieces in order; their numbers are 0, 1, ... without a gap. */
-static int join(struct msgpack *m, const char *name, struct chunked *c,
-                struct array **out, struct error *err)
-{
-    struct extent *extents = calloc(c->count ? c->count : 1, sizeof *extents);
-    int rc = 0;
-
-    if (!extents)
-        return error_memory(err);
-    if (c->count > 0)
-        qsort(c->pieces, c->count, sizeof *c->pieces, by_index);
-    for (size_t i = 0; i < c->count && !rc; i++) {
-        if (c->pieces[i].index != i)
-            rc = refuse(name, ERR_INDEX, "a piece of it is missing", err);
-        extents[i] = c->pieces[i].data;
-    }
-    if (!rc)
-        rc = inline_new(&c->like, name, m->store, m->name, extents, c->count,
-                        out, err);
-    free(extents);
-    return rc;
-}
-
-int leaf_read_chunked(struct msgpack *m, const struct msgpack_item *item,
-                      const char *name, struct array **out, struct error *err)
-{
-    struct chunked c = { 0 };
-    int rc = 0;
-
-    for (uint64_t i = 0; i < item->count && !rc; i++)
-        rc = read_member(m, name, &c, err);
-    if (!rc)
-        rc = join(m, name, &c, out, err);
-    free(c.pieces);
-    return rc;
-}
-
 int leaf_integer(struct msgpack *m, const struct msgpack_item *item,
                  int64_t *out, struct error *err)
 {
-    struct packed p = { 0 };
+    struct packed p;
     unsigned char bytes[8] = { 0 };
     uint64_t value = UINT64_MAX;
-    size_t size;
     int rc = 0;
 
     if (item->kind == MSGPACK_UINT)
         value = item->value.uint;
     if (item->kind == MSGPACK_EXT &&
         (item->ext == EXT_NDARRAY || item->ext == EXT_SCALAR)) {
-        rc = inside(m, item, "step", read_parts, &p, err);
-        size = dtype_info(p.like.dtype)->size;
+        rc = packed_read(m, item, "step", &p, err);
         if (!rc && p.like.dtype >= DTYPE_I8 && p.like.dtype <= DTYPE_U64 &&
-            p.data.len == size) {
-            rc = msgpack_bytes(m, p.data.offset, bytes, size, err);
+            p.data.len == dtype_info(p.like.dtype)->size) {
+            rc =
+                msgpack_bytes(m, p.data.offset, bytes, (size_t)p.data.len, err);
             value = num_le64(bytes);
         }
     }

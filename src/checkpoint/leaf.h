@@ -27,10 +27,6 @@ int leaf_classify(struct msgpack *m, const struct msgpack_item *item,
 int leaf_read(struct msgpack *m, const struct msgpack_item *item,
               const char *name, struct array **out, struct error *err);
 
-/* The array that a map of LEAF_CHUNKED is; moves behind it. */
-int leaf_read_chunked(struct msgpack *m, const struct msgpack_item *item,
-                      const char *name, struct array **out, struct error *err);
-
 /* A whole number, as itself or as a numpy scalar; -1 for anything else. */
 int leaf_integer(struct msgpack *m, const struct msgpack_item *item,
                  int64_t *out, struct error *err);

@@ -148,28 +148,34 @@ static int layout_of(struct store *s, const char *folder,
     return rc;
 }
 
+static bool is_number(const char *text, int64_t *number)
+{
+    size_t len = strlen(text);
+
+    if (len == 0 || len > 18 || strspn(text, "0123456789") != len)
+        return false;
+    *number = (int64_t)strtoll(text, NULL, 10);
+    return true;
+}
+
 bool locate_step(const char *name, int64_t *step)
 {
     static const char prefix[] = "checkpoint_";
-    size_t len;
 
-    if (!strncmp(name, prefix, sizeof prefix - 1))
-        name += sizeof prefix - 1;
-    len = strlen(name);
-    if (len == 0 || len > 18 || strspn(name, "0123456789") != len)
-        return false;
-    *step = (int64_t)strtoll(name, NULL, 10);
-    return true;
+    return !strncmp(name, prefix, sizeof prefix - 1) &&
+           is_number(name + sizeof prefix - 1, step);
 }
 
 /* What the entries of a folder say. */
 struct listing {
     struct step {
         int64_t number;
+        bool t5x; /* called checkpoint_<digits>; Orbax leaves out the word */
         char *name;
     } * steps;
     size_t count;
     size_t cap;
+    size_t t5x; /* how many of them are called so */
     size_t folders;
     bool arrays;     /* it has folders of arrays, as a checkpoint does */
     bool unfinished; /* it has folders that are still being written */
@@ -182,7 +188,7 @@ static bool is_temporary(const char *name)
 }
 
 static int add_step(struct listing *l, const char *name, int64_t number,
-                    struct error *err)
+                    bool t5x, struct error *err)
 {
     size_t cap = l->cap ? 2 * l->cap : 16;
     struct step *steps;
@@ -200,7 +206,8 @@ static int add_step(struct listing *l, const char *name, int64_t number,
     copy = strdup(name);
     if (!copy)
         return error_memory(err);
-    l->steps[l->count++] = (struct step){ number, copy };
+    l->steps[l->count++] = (struct step){ number, t5x, copy };
+    l->t5x += t5x;
     return 0;
 }
 
@@ -221,7 +228,9 @@ static int see_entry(void *ctx, const char *name, bool is_folder,
     l->folders++;
     if (strlen(name) < sizeof l->only)
         memcpy(l->only, name, strlen(name) + 1);
-    return locate_step(name, &number) ? add_step(l, name, number, err) : 0;
+    if (locate_step(name, &number))
+        return add_step(l, name, number, true, err);
+    return is_number(name, &number) ? add_step(l, name, number, false, err) : 0;
 }
 
 static void listing_done(struct listing *l)
@@ -257,7 +266,7 @@ static int latest_step(struct checkpoint *c, struct listing *l,
         rc = layout_join(path, folder, l->steps[i].name, err);
         if (!rc)
             rc = layout_of(c->store, path, layout, err);
-        if (!rc && !*layout)
+        if (!rc && !*layout && l->steps[i].t5x)
             rc = layout_warn(c, err,
                              "%s is not finished, it has no index; "
                              "passed over",
@@ -284,7 +293,7 @@ static int nothing_found(const struct checkpoint *c, const char *folder,
     const char *shown = *folder ? folder : c->store->label;
     int64_t step;
 
-    if (l->arrays || l->unfinished || l->count > 0 || is_temporary(name) ||
+    if (l->arrays || l->unfinished || l->t5x > 0 || is_temporary(name) ||
         locate_step(name, &step)) {
         error_set(err, ERR_UNFINISHED,
                   "%.300s holds no index, the file called "
@@ -319,7 +328,7 @@ static int look(struct checkpoint *c, char *found, bool last,
     if (!rc)
         rc = latest_step(c, &l, folder, found, layout, err);
     if (!rc && !*layout) {
-        if (last || l.arrays || l.folders != 1 || l.count > 0 || !*l.only)
+        if (last || l.arrays || l.folders != 1 || l.t5x > 0 || !*l.only)
             rc = nothing_found(c, folder, &l, err);
         else
             rc = layout_join(found, folder, l.only, err);

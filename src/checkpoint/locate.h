@@ -35,7 +35,7 @@ int locate_open(struct checkpoint *c, const char *folder,
 int locate_open_index(struct checkpoint *c, const char *folder,
                       const char *object, struct error *err);
 
-/* The number of "checkpoint_<digits>" or "<digits>"; false for others. */
+/* The number of "checkpoint_<digits>"; false for other names. */
 bool locate_step(const char *name, int64_t *step);
 
 #endif
