@@ -4,7 +4,9 @@ PROGRAM_TESTS = %D%/golden/golden.sh
 
 TESTS += $(PROGRAM_TESTS)
 EXTRA_DIST += \
+	%D%/fixtures/checkpoint \
 	%D%/fixtures/config \
+	%D%/fixtures/make_checkpoint_fixtures.py \
 	%D%/fixtures/make_config_fixtures.py \
 	%D%/fixtures/gin \
 	%D%/fixtures/make_gin_fixtures.py \

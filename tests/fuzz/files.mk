@@ -5,16 +5,21 @@
 # --enable-fuzzers (and clang) they are libFuzzer programs, not tests:
 #   make fuzzers && tests/fuzz/fuzz_X -max_total_time=60 NEW_CORPUS SEEDS
 FUZZ_TARGETS = \
+	%D%/fuzz_blosc \
+	%D%/fuzz_codec \
 	%D%/fuzz_config \
-	%D%/fuzz_gin \
 	%D%/fuzz_form \
+	%D%/fuzz_gin \
+	%D%/fuzz_index \
 	%D%/fuzz_json \
 	%D%/fuzz_multipart \
+	%D%/fuzz_safetensors \
 	%D%/fuzz_settings \
 	%D%/fuzz_tokens \
 	%D%/fuzz_trace \
 	%D%/fuzz_tus \
-	%D%/fuzz_unpack
+	%D%/fuzz_unpack \
+	%D%/fuzz_zarr2
 
 noinst_HEADERS += %D%/folder.h %D%/fuzz.h
 EXTRA_DIST += %D%/corpus

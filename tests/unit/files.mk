@@ -3,6 +3,9 @@
 UNIT_TESTS = \
 	%D%/test_access \
 	%D%/test_base \
+	%D%/test_blosc \
+	%D%/test_checkpoint \
+	%D%/test_codec \
 	%D%/test_config \
 	%D%/test_config_files \
 	%D%/test_convert \
@@ -18,6 +21,7 @@ UNIT_TESTS = \
 	%D%/test_metrics \
 	%D%/test_model \
 	%D%/test_models \
+	%D%/test_msgpack \
 	%D%/test_multipart \
 	%D%/test_names \
 	%D%/test_path \
@@ -26,6 +30,7 @@ UNIT_TESTS = \
 	%D%/test_settings \
 	%D%/test_sink \
 	%D%/test_store \
+	%D%/test_t5x \
 	%D%/test_tar \
 	%D%/test_tus \
 	%D%/test_unpack \
@@ -34,7 +39,8 @@ UNIT_TESTS = \
 	%D%/test_uploads_tree \
 	%D%/test_watch \
 	%D%/test_worker \
-	%D%/test_workspace
+	%D%/test_workspace \
+	%D%/test_zarr2
 
 # Those that use threads: ./dev test tsan runs them under ThreadSanitizer.
 THREAD_TESTS = \
@@ -105,3 +111,11 @@ check_PROGRAMS += %D%/gin_dump
 %C%_test_tus_SOURCES = %D%/test_tus.c
 %C%_test_tus_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_tus_LDADD = $(UNIT_LIBS)
+
+# These read records, what real libraries wrote.
+%C%_test_blosc_SOURCES = %D%/test_blosc.c %D%/records.c %D%/records.h
+%C%_test_codec_SOURCES = %D%/test_codec.c %D%/records.c %D%/records.h
+%C%_test_msgpack_SOURCES = %D%/test_msgpack.c %D%/records.c %D%/records.h
+%C%_test_zarr2_SOURCES = %D%/test_zarr2.c %D%/records.c %D%/records.h
+%C%_test_t5x_SOURCES = %D%/test_t5x.c %D%/records.c %D%/records.h
+%C%_test_checkpoint_SOURCES = %D%/test_checkpoint.c %D%/records.c %D%/records.h
