@@ -28,14 +28,14 @@ int codec_wrong_size(size_t expected, unsigned long long actual, bool more,
     error_set(err, ERR_CHUNK, "decodes to %s%llu bytes", than, actual);
     error_expected(err, "%zu bytes", expected);
     error_actual(err, "%s%llu bytes", than, actual);
-    return error_hint(err, "The file does not fit the array's metadata; copy "
-                           "the checkpoint again.");
+    return error_hint(err, "the file does not fit the array's metadata; copy "
+                           "the checkpoint again");
 }
 
 int codec_damaged(const char *what, struct error *err)
 {
     error_set(err, ERR_CHUNK, "is not valid %s", what);
-    return error_hint(err, "The file is damaged or cut short; copy it again.");
+    return error_hint(err, "the file is damaged or cut short; copy it again");
 }
 
 static int raw_decode(struct scratch *s, const unsigned char *src, size_t n,

@@ -24,10 +24,10 @@ enum {
 };
 
 #define ORBAX_HINT                                                             \
-    "Orbax checkpoints are not supported; save or export it in the T5X format."
+    "Orbax checkpoints are not supported; save or export it in the T5X format"
 #define ZARR_HINT                                                              \
-    "This is one array; name the checkpoint's folder, with its index file."
-#define MODEL_HINT "This looks like a converted model already."
+    "this is one array; name the checkpoint's folder, with its index file"
+#define MODEL_HINT "this looks like a converted model already"
 
 static const struct layout layouts[] = {
     { "manifest.ocdbt", "an Orbax checkpoint (OCDBT)", ORBAX_HINT, NULL },
@@ -55,15 +55,15 @@ static const struct {
 } magics[] = {
     { 0, "model_checkpoint_path", 21,
       "the index of a TensorFlow 1 checkpoint (Mesh TensorFlow)",
-      "Only T5X checkpoints can be read; T5X's own scripts convert these." },
+      "only T5X checkpoints can be read; T5X's own scripts convert these" },
     { 8, "{\"", 2, "a safetensors file", MODEL_HINT },
     { 8, "{}", 2, "a safetensors file", MODEL_HINT },
-    { 0, "\x1f\x8b", 2, "a gzip file", "Unpack it first." },
-    { 0, "\x28\xb5\x2f\xfd", 4, "a zstd file", "Unpack it first." },
-    { 0, "PK\x03\x04", 4, "a zip file", "Unpack it first." },
+    { 0, "\x1f\x8b", 2, "a gzip file", "unpack it first" },
+    { 0, "\x28\xb5\x2f\xfd", 4, "a zstd file", "unpack it first" },
+    { 0, "PK\x03\x04", 4, "a zip file", "unpack it first" },
     { 0, "version https://git-lfs", 23, "a Git LFS pointer",
-      "Fetch the file itself with git lfs pull." },
-    { 0, "{", 1, "a JSON file", "Name the checkpoint's folder instead." },
+      "fetch the file itself with git lfs pull" },
+    { 0, "{", 1, "a JSON file", "name the checkpoint's folder instead" },
 };
 
 static int refuse_format(const char *name, const char *what, const char *hint,
@@ -87,13 +87,13 @@ static int sniff(const char *name, const unsigned char *head, size_t len,
     if (len == 0) {
         error_set(err, ERR_INDEX, "%.300s is empty", name);
         error_subject(err, "%s", name);
-        return error_hint(err, "Copy the checkpoint again.");
+        return error_hint(err, "copy the checkpoint again");
     }
     if ((head[0] & 0xf0) == 0x80 || head[0] == 0xde || head[0] == 0xdf)
         return 0;
     return refuse_format(name, "something other than a msgpack index",
-                         "The file called checkpoint in a T5X checkpoint is "
-                         "its index.",
+                         "the file called checkpoint in a T5X checkpoint is "
+                         "its index",
                          err);
 }
 
@@ -300,14 +300,14 @@ static int nothing_found(const struct checkpoint *c, const char *folder,
                   "checkpoint",
                   shown);
         error_subject(err, "%s", shown);
-        return error_hint(err, "The checkpoint is still being written or "
-                               "copied, or that was broken off.");
+        return error_hint(err, "the checkpoint is still being written or "
+                               "copied, or that was broken off");
     }
     error_set(err, ERR_FORMAT, "%.300s holds no checkpoint", shown);
     error_subject(err, "%s", shown);
     error_expected(err, "a T5X checkpoint");
-    return error_hint(err, "Name the folder with the file called checkpoint, "
-                           "or the folder of its steps.");
+    return error_hint(err, "name the folder with the file called checkpoint, "
+                           "or the folder of its steps");
 }
 
 /*

@@ -53,8 +53,8 @@ static int truncated(const struct msgpack *m, uint64_t at, uint64_t claimed,
     damaged(m, at, "it claims more than the file holds", err);
     error_expected(err, "at most %llu more", (unsigned long long)left);
     error_actual(err, "%llu", (unsigned long long)claimed);
-    return error_hint(err, "The file is cut short or not an index; copy it "
-                           "again.");
+    return error_hint(err, "the file is cut short or not an index; copy it "
+                           "again");
 }
 
 /* Points *p at len bytes from offset, at most MSGPACK_WINDOW, in the window. */

@@ -190,7 +190,7 @@ static int check_head(const struct msgpack *m, const struct head *h,
     if (h->target.found)
         return 0;
     refuse(m, "holds no optimizer/target", err);
-    return error_hint(err, "It is a msgpack file, but not a T5X index.");
+    return error_hint(err, "it is a msgpack file, but not a T5X index");
 }
 
 int t5x_open(struct checkpoint *c, const char *folder, const char *object,

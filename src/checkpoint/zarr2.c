@@ -80,9 +80,9 @@ static int chunk_missing(const struct zarr2_array *a, const char *object,
     error_subject(err, "%s", a->base.name);
     error_expected(err, "%s", object);
     error_actual(err, "no such file");
-    return error_hint(err, "The checkpoint is incomplete: copy it again, or "
+    return error_hint(err, "the checkpoint is incomplete: copy it again, or "
                            "read missing chunks as zeros with "
-                           "--allow-missing-chunks.");
+                           "--allow-missing-chunks");
 }
 
 /* Reads the stored chunk into s->in; *absent where there is none. */
@@ -309,7 +309,7 @@ static int check_claim(const struct zarr2_meta *claim,
     error_subject(err, "%s", name);
     error_expected(err, "%s", expected);
     error_actual(err, "%s", actual);
-    return error_hint(err, "The array's folder belongs to another checkpoint.");
+    return error_hint(err, "the array's folder belongs to another checkpoint");
 }
 
 int zarr2_open(struct store *store, const char *folder, const char *name,

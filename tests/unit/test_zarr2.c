@@ -206,49 +206,50 @@ START_TEST(test_huge_chunk_file)
 END_TEST
 
 /* What stands in place of one member of good_meta, or behind it. */
+static const struct {
+    const char *member;
+    const char *value;
+    enum error_code code;
+    const char *word;
+} bad_metadata[] = {
+    { "zarr_format", "3", ERR_METADATA, "zarr_format" },
+    { "zarr_format", "\"2\"", ERR_METADATA, "zarr_format" },
+    { "shape", "[-4]", ERR_METADATA, "shape" },
+    { "shape", "[4.0]", ERR_METADATA, "shape" },
+    { "shape", "4", ERR_METADATA, "shape" },
+    { "shape", "[4,4]", ERR_METADATA, "rank" },
+    { "shape", "[9223372036854775807]", ERR_LIMIT, "too large" },
+    { "chunks", "[0]", ERR_METADATA, "empty" },
+    { "chunks", "[]", ERR_METADATA, "rank" },
+    { "chunks", "null", ERR_METADATA, "chunks" },
+    { "chunks", "[4294967297]", ERR_LIMIT, "chunks are too large" },
+    { "chunks", "[9223372036854775807]", ERR_LIMIT, "too large" },
+    { "dtype", "\"<f5\"", ERR_DTYPE, "not numeric" },
+    { "dtype", "\"<U8\"", ERR_DTYPE, "not numeric" },
+    { "dtype", "\"<M8[ns]\"", ERR_DTYPE, "not numeric" },
+    { "dtype", "[[\"x\",\"<f4\"]]", ERR_DTYPE, "structured" },
+    { "dtype", "4", ERR_METADATA, "dtype" },
+    { "compressor", "{\"id\":\"lzma\"}", ERR_FORMAT, "compressor" },
+    { "compressor", "{\"id\":\"raw\"}", ERR_FORMAT, "compressor" },
+    { "compressor", "{}", ERR_METADATA, "id" },
+    { "compressor", "\"gzip\"", ERR_METADATA, "id" },
+    { "filters", "[{\"id\":\"delta\"}]", ERR_FORMAT, "filters" },
+    { "filters", "{}", ERR_FORMAT, "filters" },
+    { "order", "\"A\"", ERR_METADATA, "order" },
+    { "order", "\"CF\"", ERR_METADATA, "order" },
+    { "order", "null", ERR_METADATA, "order" },
+    { "dimension_separator", "\"-\"", ERR_METADATA, "separator" },
+    { "fill_value", "\"x\"", ERR_METADATA, "fill_value" },
+    { "fill_value", "{}", ERR_METADATA, "fill_value" },
+};
+
 START_TEST(test_bad_metadata)
 {
-    static const struct {
-        const char *member;
-        const char *value;
-        enum error_code code;
-        const char *word;
-    } cases[] = {
-        { "zarr_format", "3", ERR_METADATA, "zarr_format" },
-        { "zarr_format", "\"2\"", ERR_METADATA, "zarr_format" },
-        { "shape", "[-4]", ERR_METADATA, "shape" },
-        { "shape", "[4.0]", ERR_METADATA, "shape" },
-        { "shape", "4", ERR_METADATA, "shape" },
-        { "shape", "[4,4]", ERR_METADATA, "rank" },
-        { "shape", "[9223372036854775807]", ERR_LIMIT, "too large" },
-        { "chunks", "[0]", ERR_METADATA, "empty" },
-        { "chunks", "[]", ERR_METADATA, "rank" },
-        { "chunks", "null", ERR_METADATA, "chunks" },
-        { "chunks", "[4294967297]", ERR_LIMIT, "chunks are too large" },
-        { "chunks", "[9223372036854775807]", ERR_LIMIT, "too large" },
-        { "dtype", "\"<f5\"", ERR_DTYPE, "not numeric" },
-        { "dtype", "\"<U8\"", ERR_DTYPE, "not numeric" },
-        { "dtype", "\"<M8[ns]\"", ERR_DTYPE, "not numeric" },
-        { "dtype", "[[\"x\",\"<f4\"]]", ERR_DTYPE, "structured" },
-        { "dtype", "4", ERR_METADATA, "dtype" },
-        { "compressor", "{\"id\":\"lzma\"}", ERR_FORMAT, "compressor" },
-        { "compressor", "{\"id\":\"raw\"}", ERR_FORMAT, "compressor" },
-        { "compressor", "{}", ERR_METADATA, "id" },
-        { "compressor", "\"gzip\"", ERR_METADATA, "id" },
-        { "filters", "[{\"id\":\"delta\"}]", ERR_FORMAT, "filters" },
-        { "filters", "{}", ERR_FORMAT, "filters" },
-        { "order", "\"A\"", ERR_METADATA, "order" },
-        { "order", "\"CF\"", ERR_METADATA, "order" },
-        { "order", "null", ERR_METADATA, "order" },
-        { "dimension_separator", "\"-\"", ERR_METADATA, "separator" },
-        { "fill_value", "\"x\"", ERR_METADATA, "fill_value" },
-        { "fill_value", "{}", ERR_METADATA, "fill_value" },
-    };
     json_t *meta = NULL;
     struct error err;
     struct zarr2_meta out;
 
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof bad_metadata / sizeof *bad_metadata; i++) {
         struct store *s;
         struct array *a = NULL;
         bool absent;
@@ -257,12 +258,13 @@ START_TEST(test_bad_metadata)
         ck_ok(json_read(good_meta, strlen(good_meta), "test", ERR_USAGE, &meta,
                         &err),
               &err);
-        json_object_set_new(meta, cases[i].member,
-                            json_loads(cases[i].value, JSON_DECODE_ANY, NULL));
+        json_object_set_new(
+            meta, bad_metadata[i].member,
+            json_loads(bad_metadata[i].value, JSON_DECODE_ANY, NULL));
         text = json_dumps(meta, 0);
         s = new_store(text);
         ck_fails(zarr2_open(s, "dir", "a/b", NULL, &a, &absent, &err), &err,
-                 cases[i].code, cases[i].word);
+                 bad_metadata[i].code, bad_metadata[i].word);
         ck_assert_str_eq(err.subject, "a/b");
         store_free(s);
         free(text);
@@ -339,67 +341,69 @@ START_TEST(test_claims)
 }
 END_TEST
 
+static const struct {
+    const char *json;
+    enum dtype dtype;
+    bool big;
+    const char *bytes; /* NULL: refused */
+} fill_values[] = {
+    { "\"1.5\"", DTYPE_F32, false, "\0\0\xc0\x3f" },
+    { "\"-0.5e0\"", DTYPE_F16, false, "\0\xb8" },
+    { "\"NaN\"", DTYPE_BF16, false, "\xc0\x7f" },
+    { "65519", DTYPE_F16, false, "\xff\x7b" },
+    { "65520", DTYPE_F16, false, "\0\x7c" },
+    { "1e-8", DTYPE_F16, false, "\0\0" },
+    { "-1e300", DTYPE_BF16, false, "\x80\xff" },
+    { "448", DTYPE_F8_E4M3FN, false, "\x7e" },
+    { "1000", DTYPE_F8_E4M3FN, false, "\x7f" },
+    { "57344", DTYPE_F8_E5M2, false, "\x7b" },
+    { "\"AADAPw==\"", DTYPE_F32, false, "\0\0\xc0\x3f" },
+    { "\"P8AAAA==\"", DTYPE_F32, true, "\0\0\xc0\x3f" },
+    { "\"AAE=\"", DTYPE_I16, true, "\1\0" },
+    { "1.0", DTYPE_I16, false, "\1\0" },
+    { "1.5", DTYPE_I16, false, NULL },
+    { "1e40", DTYPE_I64, false, NULL },
+    { "-1", DTYPE_U8, false, NULL },
+    { "256", DTYPE_U8, false, NULL },
+    { "-32769", DTYPE_I16, false, NULL },
+    { "true", DTYPE_BOOL, false, "\1" },
+    { "0", DTYPE_BOOL, false, "\0" },
+    { "2", DTYPE_BOOL, false, NULL },
+    { "true", DTYPE_F32, false, NULL },
+    { "-8", DTYPE_I4, false, "\xf8" },
+    { "8", DTYPE_I4, false, NULL },
+    { "\"nan\"", DTYPE_F32, false, NULL },
+    { "\"0x10\"", DTYPE_F32, false, NULL },
+    { "\"1.5.5\"", DTYPE_F64, false, NULL },
+    { "\"AADAPw=\"", DTYPE_F32, false, NULL },
+    { "\"AADAPx==\"", DTYPE_F64, false, NULL },
+    { "\"AAD?Pw==\"", DTYPE_F32, false, NULL },
+    { "\"AAAAAAAA\"", DTYPE_F32, false, NULL },
+    { "[1,2]", DTYPE_F32, false, NULL },
+    { "[1.5,-0.0]", DTYPE_C64, false, "\0\0\xc0\x3f\0\0\0\x80" },
+    { "2", DTYPE_C64, false, "\0\0\0\x40\0\0\0\0" },
+    { "[1,2,3]", DTYPE_C64, false, NULL },
+    { "[1,true]", DTYPE_C64, false, NULL },
+    { "[\"NaN\",\"x\"]", DTYPE_C64, false, NULL },
+    { "{}", DTYPE_F32, false, NULL },
+};
+
 START_TEST(test_fill_values)
 {
-    static const struct {
-        const char *json;
-        enum dtype dtype;
-        bool big;
-        const char *bytes; /* NULL: refused */
-    } cases[] = {
-        { "\"1.5\"", DTYPE_F32, false, "\0\0\xc0\x3f" },
-        { "\"-0.5e0\"", DTYPE_F16, false, "\0\xb8" },
-        { "\"NaN\"", DTYPE_BF16, false, "\xc0\x7f" },
-        { "65519", DTYPE_F16, false, "\xff\x7b" },
-        { "65520", DTYPE_F16, false, "\0\x7c" },
-        { "1e-8", DTYPE_F16, false, "\0\0" },
-        { "-1e300", DTYPE_BF16, false, "\x80\xff" },
-        { "448", DTYPE_F8_E4M3FN, false, "\x7e" },
-        { "1000", DTYPE_F8_E4M3FN, false, "\x7f" },
-        { "57344", DTYPE_F8_E5M2, false, "\x7b" },
-        { "\"AADAPw==\"", DTYPE_F32, false, "\0\0\xc0\x3f" },
-        { "\"P8AAAA==\"", DTYPE_F32, true, "\0\0\xc0\x3f" },
-        { "\"AAE=\"", DTYPE_I16, true, "\1\0" },
-        { "1.0", DTYPE_I16, false, "\1\0" },
-        { "1.5", DTYPE_I16, false, NULL },
-        { "1e40", DTYPE_I64, false, NULL },
-        { "-1", DTYPE_U8, false, NULL },
-        { "256", DTYPE_U8, false, NULL },
-        { "-32769", DTYPE_I16, false, NULL },
-        { "true", DTYPE_BOOL, false, "\1" },
-        { "0", DTYPE_BOOL, false, "\0" },
-        { "2", DTYPE_BOOL, false, NULL },
-        { "true", DTYPE_F32, false, NULL },
-        { "-8", DTYPE_I4, false, "\xf8" },
-        { "8", DTYPE_I4, false, NULL },
-        { "\"nan\"", DTYPE_F32, false, NULL },
-        { "\"0x10\"", DTYPE_F32, false, NULL },
-        { "\"1.5.5\"", DTYPE_F64, false, NULL },
-        { "\"AADAPw=\"", DTYPE_F32, false, NULL },
-        { "\"AADAPx==\"", DTYPE_F64, false, NULL },
-        { "\"AAD?Pw==\"", DTYPE_F32, false, NULL },
-        { "\"AAAAAAAA\"", DTYPE_F32, false, NULL },
-        { "[1,2]", DTYPE_F32, false, NULL },
-        { "[1.5,-0.0]", DTYPE_C64, false, "\0\0\xc0\x3f\0\0\0\x80" },
-        { "2", DTYPE_C64, false, "\0\0\0\x40\0\0\0\0" },
-        { "[1,2,3]", DTYPE_C64, false, NULL },
-        { "[1,true]", DTYPE_C64, false, NULL },
-        { "[\"NaN\",\"x\"]", DTYPE_C64, false, NULL },
-        { "{}", DTYPE_F32, false, NULL },
-    };
     unsigned char value[FILL_MAX_BYTES];
     json_t *json;
     bool ok;
 
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        json = json_loads(cases[i].json, JSON_DECODE_ANY, NULL);
+    for (size_t i = 0; i < sizeof fill_values / sizeof *fill_values; i++) {
+        json = json_loads(fill_values[i].json, JSON_DECODE_ANY, NULL);
         ck_assert_ptr_nonnull(json);
-        ok = fill_parse(json, cases[i].dtype, cases[i].big, value);
-        ck_assert_msg(ok == (cases[i].bytes != NULL), "%s", cases[i].json);
+        ok = fill_parse(json, fill_values[i].dtype, fill_values[i].big, value);
+        ck_assert_msg(ok == (fill_values[i].bytes != NULL), "%s",
+                      fill_values[i].json);
         if (ok)
-            ck_assert_msg(!memcmp(value, cases[i].bytes,
-                                  dtype_info(cases[i].dtype)->size),
-                          "%s", cases[i].json);
+            ck_assert_msg(!memcmp(value, fill_values[i].bytes,
+                                  dtype_info(fill_values[i].dtype)->size),
+                          "%s", fill_values[i].json);
         json_decref(json);
     }
 }
