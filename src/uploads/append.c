@@ -389,6 +389,7 @@ static int end_append(struct uploads_append *a, struct uploads_file *out,
                        : finish(a, &freed, err);
         if (rc)
             roll_back(a);
+        a->ended = true;
     }
     pthread_mutex_unlock(&a->lock);
     unlist(a);
@@ -434,7 +435,8 @@ static int revoke_one(struct uploads_append *a, int64_t now, bool force,
         error_set(err, ERR_LOCKED, "another request is writing to this upload");
         return error_hint(err, "try again in a few seconds");
     }
-    if (!a->revoked) {
+    /* What has ended is no longer this list's to take away. */
+    if (!a->revoked && !a->ended) {
         a->revoked = true;
         roll_back(a);
     }

@@ -38,6 +38,7 @@ struct uploads_append {
     struct uploads_append *next;
     pthread_mutex_t lock; /* all below */
     bool revoked;         /* somebody else goes on with the file */
+    bool ended;           /* committed or rolled back, still in the list */
     bool put;
     bool failed;
     struct uploads_file file;
