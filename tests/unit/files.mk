@@ -39,6 +39,7 @@ UNIT_TESTS = \
 	%D%/test_uploads_tree \
 	%D%/test_watch \
 	%D%/test_worker \
+	%D%/test_worker_kill \
 	%D%/test_workspace \
 	%D%/test_zarr2
 
@@ -51,10 +52,12 @@ THREAD_TESTS = \
 	%D%/test_jobs_work \
 	%D%/test_log \
 	%D%/test_metrics \
+	%D%/test_models \
 	%D%/test_store \
 	%D%/test_uploads \
 	%D%/test_uploads_tree \
 	%D%/test_watch \
+	%D%/test_worker \
 	%D%/test_workspace
 
 noinst_HEADERS = %D%/folder_fixture.h %D%/unit.h
@@ -85,6 +88,8 @@ check_PROGRAMS += %D%/gin_dump
 %C%_test_convert_SOURCES = %D%/test_convert.c %D%/fake.c %D%/fake.h
 
 %C%_test_worker_SOURCES = %D%/test_worker.c %D%/worker_fixture.h
+
+%C%_test_worker_kill_SOURCES = %D%/test_worker_kill.c %D%/worker_fixture.h
 
 %C%_test_models_SOURCES = %D%/test_models.c %D%/models_fixture.h
 

@@ -102,9 +102,19 @@ static inline struct store *slow_store(struct store *steal, unsigned ms)
     return &s->base;
 }
 
+/* Sets an option of the conversion that the request may hold. */
+static inline int resolve_option(const json_t *request, const char *name,
+                                 struct worker_input *in, struct error *e)
+{
+    const char *value = json_string_value(json_object_get(request, name));
+    bool known;
+
+    return value ? request_set(&in->request, name, value, &known, e) : 0;
+}
+
 /*
- * The hook: {"checkpoint": PATH, "dtype": ..., "slow": MS for each read,
- * "block": true to wait until cancelled}.
+ * The hook: {"checkpoint": PATH, "dtype": ..., "max_shard_size": ..., "slow":
+ * MS for each read, "block": true to wait until cancelled}.
  */
 static inline int resolve(void *ctx, const struct job *job,
                           const atomic_bool *cancel, struct worker_input *in,
@@ -112,8 +122,6 @@ static inline int resolve(void *ctx, const struct job *job,
 {
     json_t *request = NULL;
     const char *path;
-    const char *dtype;
-    bool known;
     int rc = json_read(job->request, strlen(job->request), "request", ERR_USAGE,
                        &request, e);
 
@@ -123,9 +131,9 @@ static inline int resolve(void *ctx, const struct job *job,
         return rc;
     in->held = strdup("upload");
     path = json_string_value(json_object_get(request, "checkpoint"));
-    dtype = json_string_value(json_object_get(request, "dtype"));
-    if (dtype)
-        rc = request_set(&in->request, "dtype", dtype, &known, e);
+    rc = resolve_option(request, "dtype", in, e);
+    if (!rc)
+        rc = resolve_option(request, "max_shard_size", in, e);
     while (json_is_true(json_object_get(request, "block")) &&
            !atomic_load(cancel))
         pause_ms(5);
