@@ -177,3 +177,19 @@ uint64_t db_changes(const struct db_tx *tx)
 {
     return (uint64_t)sqlite3_changes64(tx->handle);
 }
+
+int db_check(struct db *db, struct error *err)
+{
+    struct db_tx *tx;
+    struct db_query q;
+    int rc = 0;
+
+    for (enum db_mode mode = DB_READ; !rc && mode <= DB_WRITE; mode++) {
+        rc = db_begin(db, mode, &tx, err);
+        if (rc)
+            break;
+        db_query(tx, &q, "SELECT count(*) FROM sqlite_schema");
+        rc = db_end(tx, db_run(&q, err), err);
+    }
+    return rc;
+}

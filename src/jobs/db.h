@@ -46,6 +46,12 @@ int db_open(const char *folder, struct db **out, struct error *err);
 /* No transaction is open. NULL is fine. */
 void db_close(struct db *db);
 
+/*
+ * Whether it can be read and the lock for writing can be had, for a check of
+ * the service's health. Writes nothing.
+ */
+int db_check(struct db *db, struct error *err);
+
 /* The folder, as it was given. */
 const char *db_folder(const struct db *db);
 

@@ -128,6 +128,7 @@ START_TEST(test_reader_sees_a_snapshot_and_does_not_wait)
     struct db_tx *writer;
     struct db_query q;
 
+    ck_ok(db_check(db, &err), &err);
     ck_ok(db_begin(db, DB_WRITE, &writer, &err), &err);
     db_query(writer, &q, "INSERT INTO t (a) VALUES (7)");
     ck_ok(db_run(&q, &err), &err);

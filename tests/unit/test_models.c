@@ -253,6 +253,35 @@ START_TEST(test_failed_commit_takes_the_blobs_back)
 }
 END_TEST
 
+/* The second of two files cannot be stored: the first one goes as well. */
+START_TEST(test_failed_move_takes_the_blobs_back)
+{
+    struct models_publication p = { .name = "a/b" };
+    struct stored_model *m = publish("x/y", NULL, "{}", "weights");
+    struct models_stage *s;
+    char path[600];
+
+    snprintf(path, sizeof path, "%s/models/blobs/%s", folder,
+             m->files[1].sha256);
+    stored_unref(m);
+    ck_ok(models_delete(models, "x/y", NULL, &err), &err);
+    ck_assert_int_eq(mkdir(path, 0700), 0);
+    ck_ok(models_stage(models, "s", 9, &s, &err), &err);
+    put_file(s, "config.json", "{}");
+    put_file(s, "model.safetensors", "weights");
+    ck_fails(models_publish(models, s, &p, &m, &err), &err, ERR_WRITE,
+             "model.safetensors");
+    ck_assert_uint_eq(entries("blobs"), 1); /* the folder in the way */
+    ck_assert_int_eq(rmdir(path), 0);
+    models_stage_free(s);
+    ck_fails(models_get(models, "a/b", NULL, &m, &err), &err, ERR_NOT_FOUND,
+             "a/b");
+    ck_assert_uint_eq(models_bytes(models), 0);
+    publish_only("a/b", NULL, "{}", "weights");
+    check_content(models, "a/b");
+}
+END_TEST
+
 START_TEST(test_opening_sweeps)
 {
     char path[600];
@@ -383,6 +412,7 @@ int main(void)
         test_quota,
         test_refused_publications_leave_nothing,
         test_failed_commit_takes_the_blobs_back,
+        test_failed_move_takes_the_blobs_back,
         test_opening_sweeps,
         test_names,
         test_threads,
