@@ -2,10 +2,17 @@
  * jobs/: kill -9 at random moments of submitting, converting, publishing and
  * deleting. What was acknowledged is there, nothing half is visible, and no
  * orphan stays. SWITCHYARD_TEST_KILLS sets the number of rounds.
+ *
+ * SWITCHYARD_TEST_POWER_CUTS=N does the same N times with the power cut: on an
+ * ext4 file system in a file, which is shut down without writing its journal.
+ * That takes root and mkfs.ext4.
  */
 #include "worker_fixture.h"
 
+#include <fcntl.h>
+#include <linux/types.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 
@@ -88,11 +95,32 @@ _Noreturn static void run_child(unsigned seed)
     }
 }
 
-static void kill_later(pid_t pid)
+/* ext4's, from its ioctl.h, which is not installed everywhere. */
+#define EXT4_IOC_SHUTDOWN _IOR('X', 125, __u32)
+enum { EXT4_NOLOGFLUSH = 2 };
+
+/* From now on nothing reaches the disk; what the journal lacks is lost. */
+static void cut_power(void)
+{
+    __u32 how = EXT4_NOLOGFLUSH;
+    int fd = open(folder, O_RDONLY | O_DIRECTORY);
+
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(ioctl(fd, EXT4_IOC_SHUTDOWN, &how), 0);
+    close(fd);
+}
+
+static void kill_later(pid_t pid, bool with_power)
 {
     int status;
 
     pause_ms(20 + (unsigned)rand() % 100);
+    if (with_power) {
+        /* Stopped first: it must not see, and report, what now fails. */
+        kill(pid, SIGSTOP);
+        ck_assert_int_eq(waitpid(pid, &status, WUNTRACED), pid);
+        cut_power();
+    }
     kill(pid, SIGKILL);
     ck_assert_int_eq(waitpid(pid, &status, 0), pid);
     ck_assert_msg(WIFSIGNALED(status), "the child ended by itself");
@@ -220,12 +248,20 @@ static void learn_revisions(void)
     close_all(1000);
 }
 
-START_TEST(test_kill)
+/* Runs a child that works on the data folder, and ends it at some moment. */
+static void disturb(bool with_power)
 {
-    const char *wish = getenv("SWITCHYARD_TEST_KILLS");
-    int rounds = wish ? (int)strtol(wish, NULL, 10) : ROUNDS;
-    uint64_t counts[JOB_STATES];
+    unsigned seed = (unsigned)rand();
+    pid_t pid = fork();
 
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0)
+        run_child(seed);
+    kill_later(pid, with_power);
+}
+
+static void begin(void)
+{
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE,
                   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     ck_assert_ptr_ne(shared, MAP_FAILED);
@@ -235,18 +271,13 @@ START_TEST(test_kill)
     open_all();
     learn_revisions();
     srand((unsigned)getpid());
-    for (int i = 0; i < rounds; i++) {
-        unsigned seed = (unsigned)rand();
-        pid_t pid = fork();
+}
 
-        ck_assert_int_ge(pid, 0);
-        if (pid == 0)
-            run_child(seed);
-        kill_later(pid);
-        check_all();
-    }
-    ck_assert_uint_gt(shared->count, (unsigned)rounds);
-    /* In the end all that is left runs by itself. */
+/* All that is left runs by itself. */
+static void finish(void)
+{
+    uint64_t counts[JOB_STATES];
+
     open_all();
     start();
     do {
@@ -260,11 +291,67 @@ START_TEST(test_kill)
     check_all();
     munmap(shared, sizeof *shared);
 }
+
+static int rounds_of(const char *variable, int fallback)
+{
+    const char *wish = getenv(variable);
+
+    return wish ? (int)strtol(wish, NULL, 10) : fallback;
+}
+
+START_TEST(test_kill)
+{
+    int rounds = rounds_of("SWITCHYARD_TEST_KILLS", ROUNDS);
+
+    begin();
+    for (int i = 0; i < rounds; i++) {
+        disturb(false);
+        check_all();
+    }
+    ck_assert_uint_gt(shared->count, (unsigned)rounds);
+    finish();
+}
+END_TEST
+
+/* Runs a command of the system in the folder around the disk. */
+static void run_command(const char *base, const char *command)
+{
+    char line[800];
+
+    snprintf(line, sizeof line, "cd '%s' && %s", base, command);
+    ck_assert_msg(system(line) == 0, "failed: %s", line);
+}
+
+START_TEST(test_power_cut)
+{
+    static const char mount[] = "mount -o loop disk mount";
+    int rounds = rounds_of("SWITCHYARD_TEST_POWER_CUTS", 0);
+    char base[256];
+
+    if (rounds == 0)
+        return;
+    close_all(0);
+    memcpy(base, folder, sizeof base);
+    run_command(base, "truncate -s 200M disk && mkfs.ext4 -q disk"
+                      " && mkdir mount");
+    run_command(base, mount);
+    snprintf(folder, sizeof folder, "%.200s/mount/data", base);
+    begin();
+    for (int i = 0; i < rounds; i++) {
+        disturb(true);
+        run_command(base, "umount mount");
+        run_command(base, mount);
+        check_all();
+    }
+    finish();
+    run_command(base, "umount mount");
+    memcpy(folder, base, sizeof folder);
+}
 END_TEST
 
 int main(void)
 {
-    const TTest *tests[] = { test_kill };
+    const TTest *tests[] = { test_kill, test_power_cut };
 
-    return unit_run_in("worker killed", tests, 1, setup, teardown);
+    return unit_run_in("worker killed", tests, 2, setup, teardown);
 }
