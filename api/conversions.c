@@ -25,7 +25,7 @@
 
 enum { STREAM_PIECE = 128 << 10, PLAN_JSON_MAX = 1 << 30, MAX_NAME = 1024 };
 
-struct job {
+struct direct {
     struct request request;
     struct buf seen; /* names of options given, each between line breaks */
     char *file;      /* the one file that is wanted; NULL: all as tar */
@@ -38,7 +38,7 @@ struct job {
 
 void conversions_close(struct exchange *x)
 {
-    struct job *j = x->job;
+    struct direct *j = x->job;
 
     upload_free(j->upload);
     request_done(&j->request);
@@ -53,7 +53,7 @@ void conversions_close(struct exchange *x)
     x->job = NULL;
 }
 
-static bool was_given(struct job *j, const char *name)
+static bool was_given(struct direct *j, const char *name)
 {
     char line[64];
     const char *seen = buf_str(&j->seen);
@@ -69,7 +69,7 @@ static bool was_given(struct job *j, const char *name)
 static int set_option(void *ctx, const char *name, const char *value,
                       struct error *err)
 {
-    struct job *j = ctx;
+    struct direct *j = ctx;
     bool known = true;
     int rc = 0;
 
@@ -93,7 +93,7 @@ static int set_option(void *ctx, const char *name, const char *value,
 }
 
 struct query {
-    struct job *job;
+    struct direct *job;
     struct error *err;
     int rc;
 };
@@ -136,16 +136,16 @@ static int check_capacity(struct exchange *x, struct error *err)
         error_set(err, ERR_BUSY, "too many conversions wait already");
         return error_hint(err, "try again later");
     }
-    if (exchange_content_length(x, &length) && length > s->options.max_upload) {
+    if (exchange_content_length(x, &length) && length > s->settings->max_body) {
         error_set(err, ERR_LIMIT, "the request's body is too large");
         error_expected(err, "at most %llu bytes",
-                       (unsigned long long)s->options.max_upload);
+                       (unsigned long long)s->settings->max_body);
         return error_actual(err, "%llu bytes", (unsigned long long)length);
     }
-    return temp_check(s->temp, length, SERVICE_DISK_RESERVE, err);
+    return temp_check(s->temp, length, s->settings->min_free, err);
 }
 
-static int make_folders(struct job *j, struct service *s, struct error *err)
+static int make_folders(struct direct *j, struct service *s, struct error *err)
 {
     int rc = temp_make(s->temp, &j->folder, err);
 
@@ -166,14 +166,14 @@ static int make_folders(struct job *j, struct service *s, struct error *err)
 
 static int start_upload(struct exchange *x, struct error *err)
 {
-    struct job *j = x->job;
-    const struct server_options *o = &x->service->options;
+    struct direct *j = x->job;
+    const struct settings *o = x->service->settings;
     struct upload_target target = {
         .folder = j->in,
         .limits = { .bytes = o->max_upload,
                     .entries = o->max_entries,
                     .path = MAX_NAME,
-                    .reserve = SERVICE_DISK_RESERVE },
+                    .reserve = o->min_free },
         .request = &j->request,
         .option = set_option,
         .ctx = j,
@@ -185,7 +185,7 @@ static int start_upload(struct exchange *x, struct error *err)
 
 int conversions_begin(struct exchange *x, struct error *err)
 {
-    struct job *j = calloc(1, sizeof *j);
+    struct direct *j = calloc(1, sizeof *j);
     int rc;
 
     if (!j)
@@ -204,11 +204,11 @@ int conversions_begin(struct exchange *x, struct error *err)
 int conversions_body(struct exchange *x, const void *data, size_t len,
                      struct error *err)
 {
-    return upload_feed(((struct job *)x->job)->upload, data, len, err);
+    return upload_feed(((struct direct *)x->job)->upload, data, len, err);
 }
 
 /* The upload is complete: plans what was asked for. */
-static int make_plan(struct job *j, struct conversion *c, struct error *err)
+static int make_plan(struct direct *j, struct conversion *c, struct error *err)
 {
     struct checkpoint *checkpoint = NULL;
     int rc = upload_finish(j->upload, err);
@@ -222,7 +222,7 @@ static int make_plan(struct job *j, struct conversion *c, struct error *err)
 
 int conversions_inspect(struct exchange *x, struct error *err)
 {
-    struct job *j = x->job;
+    struct direct *j = x->job;
     struct buf json = BUF_INIT(PLAN_JSON_MAX);
     struct conversion c = { NULL, NULL, NULL };
     int rc = make_plan(j, &c, err);
@@ -242,7 +242,7 @@ int conversions_inspect(struct exchange *x, struct error *err)
 }
 
 /* The file that is wanted; *found stays NULL where that is all. */
-static int find_file(const struct job *j, const struct plan *p,
+static int find_file(const struct direct *j, const struct plan *p,
                      const struct plan_file **found, struct error *err)
 {
     struct buf names = BUF_INIT(sizeof err->expected);
@@ -268,12 +268,12 @@ static int find_file(const struct job *j, const struct plan *p,
 static int run(struct exchange *x, const struct conversion *c,
                struct convert_report *report, struct error *err)
 {
-    const struct server_options *o = &x->service->options;
-    struct job *j = x->job;
+    const struct settings *o = x->service->settings;
+    struct direct *j = x->job;
     struct sink *sink = NULL;
     const struct convert_options options = {
-        .threads = o->threads,
-        .memory = o->memory / o->max_conversions,
+        .threads = (unsigned)o->threads,
+        .memory = o->memory / o->jobs_at_once,
         .progress = &j->progress,
     };
     int rc = gate_enter(x->service->gate, &j->progress.cancel, err);
@@ -316,7 +316,7 @@ static const char *type_of(const char *name)
 static int reply_file(struct exchange *x, const struct plan_file *f,
                       const struct convert_report *report, struct error *err)
 {
-    const struct job *j = x->job;
+    const struct direct *j = x->job;
     struct MHD_Response *r;
     char *path = NULL;
     int fd;
@@ -368,7 +368,7 @@ static int add_files(struct tar *t, const struct plan *p, struct error *err)
 static int reply_tar(struct exchange *x, const struct plan *p,
                      const struct convert_report *report, struct error *err)
 {
-    const struct job *j = x->job;
+    const struct direct *j = x->job;
     struct MHD_Response *r;
     struct tar *t = NULL;
     int rc = tar_open(j->out, &t, err);
@@ -390,7 +390,7 @@ static int reply_tar(struct exchange *x, const struct plan *p,
 int conversions_convert(struct exchange *x, struct error *err)
 {
     struct service *s = x->service;
-    struct job *j = x->job;
+    struct direct *j = x->job;
     struct conversion c = { NULL, NULL, NULL };
     struct convert_report report = { 0, 0, "" };
     const struct plan_file *file = NULL;

@@ -16,6 +16,8 @@
 #include <sys/random.h>
 
 #include "base/num.h"
+#include "guard.h"
+#include "measure.h"
 #include "problem.h"
 #include "routes.h"
 #include "service/log.h"
@@ -84,6 +86,7 @@ static void log_access(const struct exchange *x,
                          LOG_SECONDS("seconds", seconds_since(&x->began)),
                          LOG_NUMBER("received", x->received),
                          LOG_NUMBER("sent", x->sent),
+                         LOG_TEXT("who", *x->who.name ? x->who.name : NULL),
                          LOG_TEXT("end", whole ? NULL : "cut")));
     if (x->err.code)
         log_failure(level, x->id, "request refused", &x->err);
@@ -100,6 +103,7 @@ void exchange_close(void *cls, struct MHD_Connection *c, void **ctx,
     if (!x)
         return;
     log_access(x, how);
+    measure_request(s->measure, x, seconds_since(&x->began));
     if (x->job)
         x->route->close(x);
     watch_head(s->watch, x->watched);
@@ -145,6 +149,7 @@ int exchange_reply(struct exchange *x, unsigned status, uint64_t size,
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
                             "no-store");
+    guard_add_cors(x, response);
     queued = MHD_queue_response(x->connection, status, response);
     MHD_destroy_response(response);
     if (queued != MHD_YES)
@@ -166,6 +171,21 @@ int exchange_reply_bytes(struct exchange *x, unsigned status, const char *type,
     return exchange_reply(x, status, len, r, err);
 }
 
+/* When to try again, for errors that pass. */
+static void add_retry_after(const struct exchange *x, unsigned status,
+                            struct MHD_Response *r)
+{
+    unsigned seconds = x->retry_after;
+    char text[16];
+
+    if (!seconds && (status == MHD_HTTP_SERVICE_UNAVAILABLE ||
+                     status == MHD_HTTP_TOO_MANY_REQUESTS))
+        seconds = 10;
+    snprintf(text, sizeof text, "%u", seconds);
+    if (seconds)
+        MHD_add_response_header(r, MHD_HTTP_HEADER_RETRY_AFTER, text);
+}
+
 /* Answers with x->err. */
 static enum MHD_Result reply_problem(struct exchange *x)
 {
@@ -185,8 +205,8 @@ static enum MHD_Result reply_problem(struct exchange *x)
         if (x->err.code == ERR_METHOD)
             MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW,
                                     routes_allow(x->route, allow));
-        if (status == MHD_HTTP_SERVICE_UNAVAILABLE)
-            MHD_add_response_header(r, MHD_HTTP_HEADER_RETRY_AFTER, "10");
+        guard_add_challenge(x, x->err.code, r);
+        add_retry_after(x, status, r);
         if (x->must_close)
             MHD_add_response_header(r, MHD_HTTP_HEADER_CONNECTION, "close");
     }
@@ -201,9 +221,11 @@ static int reply_options(struct exchange *x, struct error *err)
         MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
     char allow[80];
 
-    if (r)
+    if (r) {
         MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW,
                                 routes_allow(x->route, allow));
+        guard_add_preflight(x, routes_allow(x->route, allow), r);
+    }
     return exchange_reply(x, MHD_HTTP_NO_CONTENT, 0, r, err);
 }
 
@@ -277,8 +299,9 @@ static int check_head(struct exchange *x, struct error *err)
                   x->method_name);
         return error_expected(err, "one of %s", routes_allow(x->route, allow));
     }
-    if (!x->route->begin || x->method == METHOD_OPTIONS)
-        return 0;
+    rc = guard_check(x, err);
+    if (rc || !x->route->begin || x->method == METHOD_OPTIONS)
+        return rc;
     return x->route->begin(x, err);
 }
 
@@ -308,7 +331,7 @@ static enum MHD_Result take_head(struct exchange *x, const char *method)
 /* What may be ignored of a body after an error in the middle of it. */
 static uint64_t ignorable(const struct exchange *x)
 {
-    uint64_t max = x->service->options.max_upload;
+    uint64_t max = x->service->settings->max_body;
 
     return x->received < max ? num_max(max - x->received, IGNORE_MAX)
                              : IGNORE_MAX;
@@ -317,7 +340,7 @@ static uint64_t ignorable(const struct exchange *x)
 static int feed_route(struct exchange *x, const char *data, size_t len,
                       struct error *err)
 {
-    uint64_t max = x->service->options.max_upload;
+    uint64_t max = x->service->settings->max_body;
 
     if (x->received <= max)
         return x->route->body(x, data, len, err);

@@ -48,7 +48,9 @@ struct exchange {
     struct timespec began;
     bool has_head;
     bool has_replied;
-    bool must_close;      /* after this reply */
+    bool must_close; /* after this reply */
+    struct access_who who;
+    unsigned retry_after; /* seconds, for the reply; 0: not told */
     uint64_t received;    /* bytes of the body */
     uint64_t ignore_left; /* bytes that may still come in vain */
     unsigned status;

@@ -3,12 +3,15 @@ libapi_a_SOURCES += \
 	%D%/exchange.c %D%/exchange.h \
 	%D%/form.c %D%/form.h \
 	%D%/gate.c %D%/gate.h \
+	%D%/guard.c %D%/guard.h \
 	%D%/header.c %D%/header.h \
 	%D%/health.c \
+	%D%/measure.c %D%/measure.h \
 	%D%/multipart.c %D%/multipart.h \
 	%D%/openapi.c \
 	%D%/path.c %D%/path.h \
 	%D%/problem.c %D%/problem.h \
+	%D%/resources.c %D%/resources.h \
 	%D%/routes.c %D%/routes.h \
 	%D%/server.c %D%/server.h \
 	%D%/service.h \

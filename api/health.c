@@ -27,7 +27,7 @@ int health_ready(struct exchange *x, struct error *err)
         return error_set(err, ERR_BUSY, "the service is shutting down");
     if (gate_is_full(s->gate))
         return error_set(err, ERR_BUSY, "too many conversions wait already");
-    rc = temp_check(s->temp, 0, SERVICE_DISK_RESERVE, err);
+    rc = temp_check(s->temp, 0, s->settings->min_free, err);
     /* Whatever the reason, to a prober it is the service that is unavailable.
      */
     if (rc && err)

@@ -5,21 +5,29 @@
 
 #include <string.h>
 
+#include "measure.h"
+
 static const struct route routes[] = {
     { .path = "/v1/convert",
       .methods = METHOD_POST | METHOD_PUT,
+      .role = ROLE_CONVERT,
       .begin = conversions_begin,
       .body = conversions_body,
       .finish = conversions_convert,
       .close = conversions_close },
     { .path = "/v1/inspect",
       .methods = METHOD_POST | METHOD_PUT,
+      .role = ROLE_CONVERT,
       .begin = conversions_begin,
       .body = conversions_body,
       .finish = conversions_inspect,
       .close = conversions_close },
     { .path = "/livez", .methods = METHOD_GET, .finish = health_live },
     { .path = "/readyz", .methods = METHOD_GET, .finish = health_ready },
+    { .path = "/metrics",
+      .methods = METHOD_GET,
+      .role = ROLE_READ,
+      .finish = measure_get },
     { .path = "/openapi.yaml", .methods = METHOD_GET, .finish = openapi_get },
 };
 
@@ -65,6 +73,15 @@ const char *routes_allow(const struct route *r, char text[static 80])
             n += (size_t)snprintf(text + n, 80 - n, "%s%s", n ? ", " : "",
                                   methods[i].name);
     return text;
+}
+
+unsigned routes_list(const char **paths, unsigned max)
+{
+    unsigned n = 0;
+
+    for (size_t i = 0; i < sizeof routes / sizeof *routes && n < max; i++)
+        paths[n++] = routes[i].path;
+    return n;
 }
 
 void routes_print(FILE *out)

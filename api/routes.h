@@ -12,6 +12,8 @@
 struct route {
     const char *path; /* a template, as path_match() takes it */
     unsigned methods; /* METHOD_ flags, without the two */
+    /* Who may GET it; other methods want ROLE_CONVERT, or more if this is. */
+    enum token_role role;
     /*
      * The head is there, the body follows; NULL where none is expected. May
      * set the exchange's job.
@@ -36,6 +38,9 @@ unsigned routes_methods(const struct route *r);
 
 /* "GET, HEAD, OPTIONS", as the Allow header has it; returns text. */
 const char *routes_allow(const struct route *r, char text[static 80]);
+
+/* Their templates into paths, at most max; returns how many. */
+unsigned routes_list(const char **paths, unsigned max);
 
 /* As server_print_routes(). */
 void routes_print(FILE *out);

@@ -9,7 +9,6 @@
 #include "server.h"
 
 #include <microhttpd.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +17,11 @@
 #include <unistd.h>
 
 #include "exchange.h"
+#include "measure.h"
+#include "resources.h"
 #include "routes.h"
 #include "service.h"
+#include "service/address.h"
 #include "service/log.h"
 
 enum {
@@ -35,58 +37,8 @@ enum {
 struct server {
     struct service service;
     struct MHD_Daemon *daemon;
-    struct addrinfo *address;
-    char host[64]; /* as in a URL */
+    struct address address;
 };
-
-void server_defaults(struct server_options *o)
-{
-    *o = (struct server_options){
-        .listen = "127.0.0.1:8080",
-        .data = "switchyard-data",
-        .max_upload = (uint64_t)32 << 30,
-        .max_entries = 1000000,
-        .memory = (uint64_t)512 << 20,
-        .max_connections = 64,
-        .max_conversions = 2,
-        .max_queue = 16,
-        .timeout = 60,
-        .grace = 25,
-    };
-}
-
-/* "127.0.0.1:8080" or "[::1]:8080" to an address to listen on. */
-static int parse_listen(struct server *s, const char *text, struct error *err)
-{
-    static const struct addrinfo hints = {
-        .ai_flags = AI_PASSIVE | AI_NUMERICSERV,
-        .ai_family = AF_UNSPEC,
-        .ai_socktype = SOCK_STREAM,
-    };
-    const char *colon = strrchr(text, ':');
-    char host[sizeof s->host];
-    size_t len = colon ? (size_t)(colon - text) : 0;
-    int why;
-
-    if (!colon || len == 0 || len >= sizeof host || !colon[1])
-        goto refuse;
-    snprintf(s->host, sizeof s->host, "%.*s", (int)len, text);
-    if (text[0] == '[' && text[len - 1] == ']') {
-        text++;
-        len -= 2;
-    }
-    snprintf(host, sizeof host, "%.*s", (int)len, text);
-    why = getaddrinfo(host, colon + 1, &hints, &s->address);
-    if (!why)
-        return 0;
-    s->address = NULL;
-    error_set(err, ERR_USAGE, "cannot listen on %.100s: %s", s->host,
-              gai_strerror(why));
-    return error_expected(err, "ADDRESS:PORT");
-refuse:
-    error_set(err, ERR_USAGE, "'%.100s' is not an address to listen on", text);
-    return error_expected(err, "ADDRESS:PORT, as 127.0.0.1:8080 or [::1]:8080");
-}
 
 static void notice(void *cls, struct MHD_Connection *c, void **ctx,
                    enum MHD_ConnectionNotificationCode what)
@@ -120,24 +72,25 @@ static void log_daemon(void *cls, const char *fmt, va_list args)
 
 static int start_daemon(struct server *s, struct error *err)
 {
-    const struct server_options *o = &s->service.options;
+    const struct settings *o = s->service.settings;
     unsigned flags = MHD_USE_THREAD_PER_CONNECTION |
                      MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL |
                      MHD_USE_ERROR_LOG | MHD_USE_ITC;
 
-    if (s->address->ai_family == AF_INET6)
+    if (s->address.sock.any.sa_family == AF_INET6)
         flags |= MHD_USE_DUAL_STACK;
     s->daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, exchange_access, &s->service,
         MHD_OPTION_EXTERNAL_LOGGER, log_daemon, NULL, MHD_OPTION_SOCK_ADDR,
-        s->address->ai_addr, MHD_OPTION_URI_LOG_CALLBACK, exchange_open,
+        &s->address.sock.any, MHD_OPTION_URI_LOG_CALLBACK, exchange_open,
         &s->service, MHD_OPTION_NOTIFY_COMPLETED, exchange_close, &s->service,
         MHD_OPTION_NOTIFY_CONNECTION, notice, &s->service,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-        MHD_OPTION_CONNECTION_LIMIT, o->max_connections,
-        MHD_OPTION_PER_IP_CONNECTION_LIMIT, o->max_per_client,
-        MHD_OPTION_CONNECTION_TIMEOUT, o->timeout, MHD_OPTION_THREAD_STACK_SIZE,
-        (size_t)THREAD_STACK, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->connections,
+        MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)o->client_connections,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)o->idle_time,
+        MHD_OPTION_THREAD_STACK_SIZE, (size_t)THREAD_STACK,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
     if (s->daemon)
         return 0;
     error_set(err, ERR_USAGE, "cannot listen on %.100s", o->listen);
@@ -151,31 +104,66 @@ static void release(struct server *s)
         MHD_stop_daemon(s->daemon);
     watch_stop(s->service.watch);
     gate_free(s->service.gate);
+    measure_free(s->service.measure);
+    resources_close(&s->service);
     temp_close(s->service.temp);
-    if (s->address)
-        freeaddrinfo(s->address);
+    limiter_free(s->service.limiter);
+    access_free(s->service.access);
     free(s);
 }
 
-int server_start(const struct server_options *o, struct server **out,
-                 struct error *err)
+static int open_access(struct server *s, struct error *err)
+{
+    const struct settings *o = s->service.settings;
+    const struct access_config config = {
+        .token_file = o->token_file,
+        .token = o->token,
+        .no_auth = o->no_auth,
+        .cors_origins = o->cors_origins,
+        .listen = &s->address.sock.any,
+    };
+    double rate = (double)o->client_rate;
+    int rc = access_open(&config, &s->service.access, err);
+
+    if (!rc && o->client_rate > 0)
+        rc = limiter_new(rate, 2 * rate, &s->service.limiter, err);
+    return rc;
+}
+
+static int open_service(struct service *s, struct error *err)
 {
     static const struct watch_limits limits = { .head_seconds = HEAD_SECONDS,
                                                 .body_seconds = BODY_SECONDS,
                                                 .body_rate = BODY_RATE };
+    const struct settings *o = s->settings;
+    int rc = temp_open(o->data, &s->temp, err);
+
+    if (!rc)
+        rc = resources_open(s, err);
+    if (!rc)
+        rc = measure_new(s, &s->measure, err);
+    if (!rc)
+        rc = gate_new((unsigned)o->jobs_at_once, (unsigned)o->jobs_queued,
+                      &s->gate, err);
+    if (!rc)
+        rc = watch_start(&limits, &s->watch, err);
+    return rc;
+}
+
+int server_start(const struct settings *settings, struct server **out,
+                 struct error *err)
+{
     struct server *s = calloc(1, sizeof *s);
     int rc;
 
     if (!s)
         return error_memory(err);
-    s->service.options = *o;
-    rc = parse_listen(s, o->listen, err);
+    s->service.settings = settings;
+    rc = address_parse("listen", settings->listen, &s->address, err);
     if (!rc)
-        rc = temp_open(o->data, &s->service.temp, err);
+        rc = open_access(s, err);
     if (!rc)
-        rc = gate_new(o->max_conversions, o->max_queue, &s->service.gate, err);
-    if (!rc)
-        rc = watch_start(&limits, &s->service.watch, err);
+        rc = open_service(&s->service, err);
     if (!rc)
         rc = start_daemon(s, err);
     if (rc)
@@ -185,13 +173,29 @@ int server_start(const struct server_options *o, struct server **out,
     return rc;
 }
 
+void server_tend(struct server *s)
+{
+    resources_tend(&s->service);
+}
+
+void server_reload(struct server *s)
+{
+    struct error err;
+
+    if (access_reload(s->service.access, true, &err))
+        log_failure(LOG_LEVEL_WARNING, NULL, "the tokens stay as they were",
+                    &err);
+}
+
+/* The address as it was asked for, with the port that the system gave. */
 const char *server_url(const struct server *s, char text[static 80])
 {
     const union MHD_DaemonInfo *info =
         MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_BIND_PORT);
+    const char *listen = s->service.settings->listen;
 
-    snprintf(text, 80, "http://%s:%u", s->host,
-             info ? (unsigned)info->port : 0U);
+    snprintf(text, 80, "http://%.*s:%u", (int)(strrchr(listen, ':') - listen),
+             listen, info ? (unsigned)info->port : 0U);
     return text;
 }
 
@@ -219,7 +223,7 @@ void server_stop(struct server *s)
     listening = MHD_quiesce_daemon(s->daemon);
     if (listening != MHD_INVALID_SOCKET)
         close(listening);
-    wait_for_requests(&s->service, s->service.options.grace);
+    wait_for_requests(&s->service, (unsigned)s->service.settings->grace_time);
     watch_cancel_all(s->service.watch);
     wait_for_requests(&s->service, LAST_REPLIES_SECONDS);
     release(s);

@@ -9,28 +9,21 @@
 
 #include "base/error.h"
 
-struct server_options {
-    const char *listen;  /* "127.0.0.1:8080", "[::1]:0"; borrowed, as is data */
-    const char *data;    /* the data folder */
-    uint64_t max_upload; /* bytes of a body, and of what is packed in it */
-    uint64_t max_entries; /* files and folders of an upload */
-    unsigned threads;     /* of a conversion; 0: one for each CPU */
-    uint64_t memory;      /* of all conversions; 0: 512 MiB */
-    unsigned max_connections;
-    unsigned max_per_client; /* connections of one address; 0: no limit */
-    unsigned max_conversions;
-    unsigned max_queue; /* conversions that wait */
-    unsigned timeout;   /* seconds without a byte until a connection ends */
-    unsigned grace;     /* seconds to finish requests when stopping */
-};
-
-void server_defaults(struct server_options *o);
-
+struct settings;
 struct server;
 
-/* Listens and answers, in threads of its own. server_stop() ends it. */
-int server_start(const struct server_options *o, struct server **out,
+/*
+ * Listens and answers, in threads of its own, until server_stop(). The settings
+ * are borrowed until then.
+ */
+int server_start(const struct settings *settings, struct server **out,
                  struct error *err);
+
+/* What has to be done from time to time; call it about once a second. */
+void server_tend(struct server *s);
+
+/* Reads the token file again, whether or not it changed. */
+void server_reload(struct server *s);
 
 /* "http://127.0.0.1:8080", with the real port; returns text. */
 const char *server_url(const struct server *s, char text[static 80]);

@@ -7,18 +7,29 @@
 #include <stdatomic.h>
 
 #include "gate.h"
+#include "jobs/models.h"
+#include "jobs/worker.h"
 #include "server.h"
+#include "service/access.h"
+#include "service/limiter.h"
+#include "service/settings.h"
 #include "temp.h"
+#include "uploads/uploads.h"
 #include "watch.h"
 
-/* Bytes of the data folder's file system that uploads leave free. */
-#define SERVICE_DISK_RESERVE ((uint64_t)256 << 20)
-
 struct service {
-    struct server_options options;
+    const struct settings *settings; /* borrowed */
+    struct access *access;
+    struct limiter *limiter; /* NULL: no limit */
     struct temp *temp;
     struct gate *gate;
     struct watch *watch;
+    struct db *db;
+    struct uploads *uploads;
+    struct jobs *jobs;
+    struct models *models;
+    struct measure *measure;
+    unsigned tended;      /* how often resources_tend() was called */
     atomic_uint active;   /* requests */
     atomic_bool draining; /* no new work is taken */
 };

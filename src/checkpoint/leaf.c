@@ -178,13 +178,14 @@ static int refuse_text(struct msgpack *m, const struct msgpack_item *item,
 int leaf_read(struct msgpack *m, const struct msgpack_item *item,
               const char *name, struct array **out, struct error *err)
 {
-    unsigned char boolean = item->value.boolean;
+    unsigned char boolean;
 
     *out = NULL;
     switch (item->kind) {
     case MSGPACK_NIL:
         return 0;
     case MSGPACK_BOOL:
+        boolean = item->value.boolean;
         return inline_new_scalar(DTYPE_BOOL, name, &boolean, out, err);
     case MSGPACK_UINT:
         return inline_new_scalar(item->value.uint > INT64_MAX ? DTYPE_U64

@@ -12,6 +12,7 @@ struct cli_settings {
     struct settings values; /* the caller frees them, also on failure */
     bool json;
     bool markdown;
+    bool routes; /* serve: print them, and exit */
 };
 
 /*

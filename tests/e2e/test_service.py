@@ -126,6 +126,8 @@ def serving(folder, *args):
 def shared(tmp_path_factory):
     with serving(
         tmp_path_factory.mktemp("server"),
+        "--max-body",
+        64 * MiB,
         "--max-upload",
         64 * MiB,
         "--max-entries",
@@ -541,7 +543,7 @@ def test_request_id(server):
 
 def test_log(server):
     """A line for each request, without its query, and none of its making."""
-    s = server.socket(b"GET /x\x1b[31m\x7f?token=secret HTTP/1.1\r\nHost: x\r\n\r\n")
+    s = server.socket(b"GET /x\x1b[31m\x7f?token=secret HTTP/1.1\r\nHost: localhost\r\n\r\n")
     s.recv(10000)
     s.close()
     assert soon(lambda: "path=\"/x\\u001b[31m\\u007f\"" in server.log())
@@ -639,7 +641,7 @@ def test_cut_archives(server, small, mode):
 def test_body_beyond_limit(server):
     """Announced too large: answered at once, before any of it was sent."""
     s = server.socket(
-        b"POST /v1/convert HTTP/1.1\r\nHost: x\r\n"
+        b"POST /v1/convert HTTP/1.1\r\nHost: localhost\r\n"
         b"Content-Length: 1000000000000\r\nExpect: 100-continue\r\n\r\n"
     )
     answer = s.recv(10000)
@@ -651,7 +653,7 @@ def test_body_beyond_limit(server):
 def test_endless_body(server):
     """A body of unknown length is cut off, not taken forever."""
     s = server.socket(
-        b"POST /v1/convert HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"POST /v1/convert HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
     )
     piece = b"100000\r\n" + tar_with(("a", zeros(100))).ljust(MiB, b"\0") + b"\r\n"
     sent = 0
@@ -682,8 +684,8 @@ def test_huge_head(server):
 def test_smuggling(server, headers):
     """Two lengths: refused, and the connection is not used any more."""
     s = server.socket(
-        f"POST /v1/convert HTTP/1.1\r\nHost: x\r\n{headers}\r\n\r\n"
-        "5\r\nabcde\r\n0\r\n\r\nGET /livez HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+        f"POST /v1/convert HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n\r\n"
+        "5\r\nabcde\r\n0\r\n\r\nGET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
     )
     answer = b""
     with contextlib.suppress(ConnectionError):
@@ -709,7 +711,7 @@ def test_junk(server):
 
 def test_client_leaves_in_body(server, small):
     body = tar_of(small.path)
-    head = f"POST /v1/convert HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = f"POST /v1/convert HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
     for n in 0, 1, 1000, len(body) // 2, len(body) - 1:
         s = server.socket(head.encode() + body[:n])
         assert n < 1000 or soon(server.leftovers)
@@ -738,7 +740,7 @@ def start(server, path):
     """Sends a request with a large body on a socket, without its reply."""
     size = os.path.getsize(path)
     s = server.socket(
-        f"POST /v1/convert HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n".encode()
+        f"POST /v1/convert HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n".encode()
     )
     with open(path, "rb") as body:
         s.sendfile(body)
@@ -761,9 +763,9 @@ def test_client_leaves_in_conversion(tmp_path, large):
 
 def test_silent_client(tmp_path):
     """A body that stops coming ends the connection, and frees the folder."""
-    with serving(tmp_path, "--timeout", 1) as server:
+    with serving(tmp_path, "--idle-time", 1) as server:
         s = server.socket(
-            b"POST /v1/convert HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\nx"
+            b"POST /v1/convert HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\nx"
         )
         assert soon(server.leftovers)
         assert s.recv(1000) == b""
@@ -774,7 +776,7 @@ def test_silent_client(tmp_path):
 def test_reset(server, small):
     """A connection that is reset, not closed."""
     body = tar_of(small.path)
-    head = f"POST /v1/convert HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = f"POST /v1/convert HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
     s = server.socket(head.encode() + body)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     s.close()
@@ -799,7 +801,7 @@ def all_at_once(server, n, body):
 
 
 def test_queue(tmp_path, small):
-    with serving(tmp_path, "--max-conversions", 1, "--max-queue", 20) as server:
+    with serving(tmp_path, "--jobs-at-once", 1, "--jobs-queued", 20) as server:
         replies = all_at_once(server, 16, tar_of(small.path))
         assert len(replies) == 16
         for reply in replies:
@@ -809,7 +811,7 @@ def test_queue(tmp_path, small):
 def test_full_queue(tmp_path, small, large):
     """One converts, none may wait: the next is told to come again."""
     with serving(
-        tmp_path, "--max-conversions", 1, "--max-queue", 0, "--threads", 1
+        tmp_path, "--jobs-at-once", 1, "--jobs-queued", 0, "--threads", 1
     ) as server:
         s = start(server, large)
         assert soon(lambda: is_converting(server))
@@ -823,7 +825,7 @@ def test_full_queue(tmp_path, small, large):
 
 def test_long_work_is_not_silence(tmp_path, large):
     """A conversion may take longer than a client may be silent."""
-    with serving(tmp_path, "--timeout", 1, "--threads", 1) as server:
+    with serving(tmp_path, "--idle-time", 1, "--threads", 1) as server:
         s = start(server, large)
         assert soon(lambda: is_converting(server))
         s.settimeout(60)
@@ -928,7 +930,7 @@ def test_disk_fills_up(tmp_path, large):
     if not can_mount(data):
         pytest.skip("no disk can be mounted here")
     before = ["unshare", "-rm", "sh", "-c", ON_SMALL_DISK, str(data), "350m"]
-    server = Server(data, before=before)
+    server = Server(data, "--min-free", 256 * MiB, before=before)
 
     def pieces():
         with open(large, "rb") as body:
@@ -963,7 +965,7 @@ def test_stop_lets_requests_finish(tmp_path, large):
 
 
 def test_stop_cancels_after_grace(tmp_path, large):
-    server = Server(tmp_path / "data", "--grace", 0, "--threads", 1)
+    server = Server(tmp_path / "data", "--grace-time", 0, "--threads", 1)
     s = start(server, large)
     assert soon(lambda: is_converting(server))
     began = time.monotonic()
@@ -997,16 +999,22 @@ def test_stop_takes_no_new_work(tmp_path, small, large):
 
 
 def test_kill_leaves_nothing_for_long(tmp_path, large):
-    """What a killed process left, the next one removes; nothing of others."""
+    """What a killed process left, the next one removes; two can't share it."""
     one = Server(tmp_path / "data")
     s = start(one, large)
     assert soon(lambda: is_converting(one))
-    two = Server(tmp_path / "data")
+    two = subprocess.run(
+        [PROGRAM, "serve", "--listen", "127.0.0.1:0", "--data", one.data],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert two.returncode != 0
+    assert "in use" in two.stderr or "another" in two.stderr, two.stderr
     assert is_converting(one)
     assert one.stop(signal.SIGKILL) == -signal.SIGKILL
     s.close()
     assert one.leftovers()
-    assert two.stop() == 0
     three = Server(tmp_path / "data")
     assert three.leftovers() == []
     assert three.stop() == 0

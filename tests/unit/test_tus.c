@@ -172,8 +172,8 @@ START_TEST(test_checksums)
         "sha1 qZk+NkcGgWq6PiVxeFDCbJzQ2J0=",
         "md5 kAFQmDzST7DWlj99KOF/cg==",
         "sha256 ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=",
-        "sha512 3a81oZNherrMQXNJriBBMRLm+k6JqX6iCp7u5ktV05ohkpkqJ0/BqDa6PCOj/"
-        "uu9RU1EI2Q86A4qmslPpUyknw==",
+        ("sha512 3a81oZNherrMQXNJriBBMRLm+k6JqX6iCp7u5ktV05ohkpkqJ0/BqDa6PCOj/"
+         "uu9RU1EI2Q86A4qmslPpUyknw=="),
     };
     static const char *const bad[] = { "",          "sha1",       "sha1 ",
                                        "sha1 YWJj", "crc32 YWJj", "SHA1 YWJj",

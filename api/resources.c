@@ -1,0 +1,109 @@
+/*
+ * Opening and closing what the service keeps, in the order in which the parts
+ * need each other: the database, uploads, the queue, models.
+ *
+ * Uploads and models share one quota, so each asks the other for its bytes.
+ */
+#include "resources.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "service.h"
+#include "service/log.h"
+
+enum { SWEEP_SECONDS = 60 };
+
+static uint64_t bytes_of_models(void *ctx)
+{
+    const struct service *s = ctx;
+
+    return s->models ? models_bytes(s->models) : 0;
+}
+
+static uint64_t bytes_of_uploads(void *ctx)
+{
+    const struct service *s = ctx;
+
+    return s->uploads ? uploads_bytes(s->uploads) : 0;
+}
+
+static int open_uploads(struct service *s, struct error *err)
+{
+    const struct settings *o = s->settings;
+    struct uploads_limits limits;
+    char *folder = NULL;
+    int rc;
+
+    uploads_default_limits(&limits);
+    limits.upload_bytes = o->max_upload;
+    limits.entries = o->max_entries;
+    limits.quota = o->disk_quota;
+    limits.reserve = o->min_free;
+    limits.age = o->upload_age;
+    limits.other_bytes = bytes_of_models;
+    limits.ctx = s;
+    if (asprintf(&folder, "%s/uploads", o->data) < 0)
+        return error_memory(err);
+    rc = uploads_open(s->db, folder, &limits, &s->uploads, err);
+    free(folder);
+    return rc;
+}
+
+static int open_jobs(struct service *s, struct error *err)
+{
+    const struct jobs_config config = { .queue_limit =
+                                            s->settings->jobs_queued };
+
+    return jobs_open_sqlite(s->db, &config, &s->jobs, err);
+}
+
+static int open_models(struct service *s, struct error *err)
+{
+    const struct models_config config = { .quota = s->settings->disk_quota,
+                                          .other_bytes = bytes_of_uploads,
+                                          .ctx = s };
+
+    return models_open_sqlite(s->db, &config, &s->models, err);
+}
+
+int resources_open(struct service *s, struct error *err)
+{
+    int rc = db_open(s->settings->data, &s->db, err);
+
+    if (!rc)
+        rc = open_uploads(s, err);
+    if (!rc)
+        rc = open_jobs(s, err);
+    if (!rc)
+        rc = open_models(s, err);
+    return rc;
+}
+
+void resources_close(struct service *s)
+{
+    models_close(s->models);
+    jobs_close(s->jobs);
+    if (s->uploads)
+        uploads_close(s->uploads);
+    db_close(s->db);
+}
+
+void resources_tend(struct service *s)
+{
+    struct error err;
+    unsigned removed = 0;
+
+    if (access_reload(s->access, false, &err))
+        log_failure(LOG_LEVEL_WARNING, NULL, "the tokens stay as they were",
+                    &err);
+    if (s->tended++ % SWEEP_SECONDS != 0)
+        return;
+    if (uploads_sweep(s->uploads, time(NULL), &removed, &err))
+        log_failure(LOG_LEVEL_WARNING, NULL, "old uploads are not removed",
+                    &err);
+    else if (removed)
+        log_write(LOG_LEVEL_INFO, NULL, "old uploads removed",
+                  LOG_FIELDS(LOG_NUMBER("uploads", removed)));
+}
