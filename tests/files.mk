@@ -15,7 +15,9 @@ EXTRA_DIST += \
 	%D%/dev/run.sh \
 	%D%/dev/stages.sh \
 	%D%/e2e/conftest.py \
+	%D%/e2e/test_client.py \
 	%D%/e2e/test_command.py \
+	%D%/e2e/test_edge.py \
 	%D%/e2e/test_service.py \
 	%D%/e2e/test_transformers.py \
 	%D%/golden/cases \

@@ -1,0 +1,191 @@
+"""The service's edge: tokens, origins, rates, settings, metrics, signals."""
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+from conftest import PROGRAM
+from test_service import Server, serving, soon
+
+READ, CONVERT, ADMIN = "r" * 20, "c" * 20, "a" * 20
+
+
+@pytest.fixture(scope="module")
+def tokens(tmp_path_factory):
+    path = tmp_path_factory.mktemp("tokens") / "tokens"
+    path.write_text(f"read {READ} bob\nconvert {CONVERT}\nadmin {ADMIN}\n")
+    path.chmod(0o600)
+    return path
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory, tokens):
+    with serving(tmp_path_factory.mktemp("guarded"), "--token-file", tokens,
+                 "--cors-origins", "https://dash.example") as server:
+        yield server
+
+
+def bearer(token):
+    return {"Authorization": f"Bearer {token}"}
+
+
+@pytest.mark.parametrize("method, path, token, status", [
+    ("GET", "/livez", None, 200),
+    ("GET", "/readyz", None, 200),
+    ("GET", "/openapi.yaml", None, 200),
+    ("GET", "/metrics", None, 401),
+    ("GET", "/metrics", "wrong" * 5, 401),
+    ("GET", "/metrics", READ, 200),
+    ("GET", "/metrics", CONVERT, 200),
+    ("GET", "/metrics", ADMIN, 200),
+    ("POST", "/v1/convert", None, 401),
+    ("POST", "/v1/convert", READ, 403),
+    ("POST", "/v1/convert", CONVERT, 400),  # let in; the body is empty
+    ("POST", "/v1/inspect", ADMIN, 400),
+    ("OPTIONS", "/v1/convert", None, 204),
+])
+def test_roles(guarded, method, path, token, status):
+    reply = guarded.request(method, path, **(bearer(token) if token else {}))
+    assert reply.status == status, reply.data
+    challenge = reply.headers.get("WWW-Authenticate")
+    assert (challenge or "").startswith("Bearer") == (status == 401)
+    if status in (401, 403):
+        problem = json.loads(reply.data)
+        assert problem["type"] == ("/problems/unauthorized" if status == 401
+                                   else "/problems/forbidden")
+
+
+def test_token_is_in_no_log(guarded):
+    guarded.request("GET", "/metrics", **bearer(READ))
+    guarded.request("GET", "/metrics", **bearer("secret" * 5))
+    assert soon(lambda: "bob" in guarded.log_path.read_text())
+    log = guarded.log_path.read_text()
+    assert READ not in log and "secret" * 5 not in log
+
+
+def test_cors(guarded):
+    ask = {"Origin": "https://dash.example",
+           "Access-Control-Request-Method": "POST"}
+    reply = guarded.request("OPTIONS", "/v1/convert", **ask)
+    assert reply.status == 204
+    assert reply.headers["Access-Control-Allow-Origin"] == ask["Origin"]
+    assert "POST" in reply.headers["Access-Control-Allow-Methods"]
+    assert "Authorization" in reply.headers["Access-Control-Allow-Headers"]
+    assert reply.headers["Vary"] == "Origin"
+    reply = guarded.request("OPTIONS", "/v1/convert",
+                            **{**ask, "Origin": "https://evil.example"})
+    assert "Access-Control-Allow-Origin" not in reply.headers
+    reply = guarded.request("GET", "/metrics", Origin="https://dash.example",
+                            **bearer(READ))
+    assert reply.headers["Access-Control-Allow-Origin"] == ask["Origin"]
+    assert "X-Request-Id" in reply.headers["Access-Control-Expose-Headers"]
+
+
+def test_pages_of_others_are_refused(tmp_path):
+    """Without tokens, a browser's page of another origin changes nothing."""
+    with serving(tmp_path) as server:
+        reply = server.request("POST", "/v1/convert",
+                               Origin="https://evil.example")
+        assert reply.status == 403
+        reply = server.request("GET", "/metrics", Host="evil.example")
+        assert reply.status == 403
+        assert server.request("GET", "/metrics").status == 200
+
+
+def test_rate(tmp_path):
+    with serving(tmp_path, "--client-rate", 5) as server:
+        replies = [server.request("GET", "/metrics") for _ in range(20)]
+        refused = [r for r in replies if r.status == 429]
+        assert 5 <= len(refused) < 15
+        assert int(refused[0].headers["Retry-After"]) >= 1
+        assert json.loads(refused[0].data)["type"] == "/problems/rate-limited"
+        assert server.request("GET", "/livez").status == 200  # probes are free
+
+
+def test_open_to_all_wants_tokens(tmp_path):
+    done = subprocess.run([PROGRAM, "serve", "--listen", "0.0.0.0:0", "--data",
+                           tmp_path / "data"], capture_output=True, text=True,
+                          timeout=30)
+    assert done.returncode == 2
+    assert "token" in done.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_reload(tmp_path, tokens):
+    """SIGHUP takes a changed token file; a broken one changes nothing."""
+    file = tmp_path / "tokens"
+    file.write_text(f"read {READ}\n")
+    file.chmod(0o600)
+    with serving(tmp_path, "--token-file", file) as server:
+        def status(token):
+            return server.request("GET", "/metrics", **bearer(token)).status
+        assert (status(READ), status(ADMIN)) == (200, 401)
+        file.write_text(f"admin {ADMIN}\n")
+        server.process.send_signal(signal.SIGHUP)
+        assert soon(lambda: (status(READ), status(ADMIN)) == (401, 200))
+        file.write_text("nonsense\n")
+        server.process.send_signal(signal.SIGHUP)
+        assert soon(lambda: "stay as they were" in server.log_path.read_text())
+        assert status(ADMIN) == 200
+
+
+def test_settings_by_environment_and_file(tmp_path):
+    settings = tmp_path / "settings"
+    settings.write_text("log-format = json\nmax-body = 2KiB\n")
+    os.environ["SWITCHYARD_CONFIG_FILE"] = str(settings)
+    os.environ["SWITCHYARD_MAX_BODY"] = "4KiB"
+    try:
+        with serving(tmp_path) as server:
+            reply = server.request("POST", "/v1/convert", b"x" * 5000)
+            assert reply.status == 413
+            assert json.loads(reply.data)["expected"] == "at most 4096 bytes"
+            lines = server.log_path.read_text().splitlines()
+    finally:
+        del os.environ["SWITCHYARD_CONFIG_FILE"]
+        del os.environ["SWITCHYARD_MAX_BODY"]
+    assert any(json.loads(line)["path"] == "/v1/convert"
+               for line in lines if "path" in json.loads(line))
+
+
+def test_metrics(tmp_path):
+    parser = pytest.importorskip("prometheus_client.parser")
+    with serving(tmp_path) as server:
+        server.request("GET", "/livez")
+        server.request("GET", "/nothing/at/all")
+        server.request("POST", "/v1/convert", b"not an archive")
+
+        def families():
+            text = server.request("GET", "/metrics").data.decode()
+            return {f.name: f for f in
+                    parser.text_string_to_metric_families(text)}
+
+        def count(**labels):
+            return sum(s.value for s in
+                       families()["http_server_request_duration_seconds"].samples
+                       if s.name.endswith("_count") and
+                       labels.items() <= s.labels.items())
+
+        assert soon(lambda: count(route="/v1/convert", code="4xx") == 1)
+        assert count(route="none", code="4xx") == 1
+        assert count(route="/livez", method="GET", code="2xx") == 1
+        names = families()
+        assert names["switchyard_jobs"].type == "gauge"
+        assert names["switchyard_build_info"].samples[0].labels["version"]
+        assert names["switchyard_disk_free_bytes"].samples[0].value > 0
+
+
+def test_idle_memory_and_start(tmp_path):
+    """A server that nobody asks anything is small, and there at once."""
+    began = time.monotonic()
+    server = Server(tmp_path / "data")
+    ready = server.request("GET", "/readyz").status
+    seconds = time.monotonic() - began
+    status = open(f"/proc/{server.process.pid}/status").read()
+    resident = next(int(line.split()[1]) for line in status.splitlines()
+                    if line.startswith("VmRSS"))
+    assert server.stop() == 0
+    assert ready == 200
+    assert seconds < 1  # a few milliseconds, but machines are busy
+    assert resident < 16 << 10, f"{resident} kB"
