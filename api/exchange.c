@@ -54,6 +54,7 @@ void *exchange_open(void *cls, const char *uri, struct MHD_Connection *c)
     x->connection = c;
     x->watched = info ? info->socket_context : NULL;
     x->ignore_left = IGNORE_MAX;
+    x->max_body = x->service->settings->max_body;
     clock_gettime(CLOCK_MONOTONIC, &x->began);
     make_id(x->id);
     /* Without the query, which may hold what is nobody else's business. */
@@ -150,6 +151,8 @@ int exchange_reply(struct exchange *x, unsigned status, uint64_t size,
     MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
                             "no-store");
     guard_add_cors(x, response);
+    if (x->route && x->route->headers)
+        x->route->headers(x, response);
     queued = MHD_queue_response(x->connection, status, response);
     MHD_destroy_response(response);
     if (queued != MHD_YES)
@@ -316,11 +319,29 @@ static bool should_reply_now(const struct exchange *x)
     return exchange_content_length(x, &length) && length > IGNORE_MAX;
 }
 
+/*
+ * The method, or the one that a client sends instead whose surroundings allow
+ * only GET and POST. It is tus that defines this, so it is for tus only.
+ */
+static void take_method(struct exchange *x, const char *method)
+{
+    const char *other = exchange_header(x, "X-HTTP-Method-Override");
+
+    x->method_name = method;
+    x->method = routes_method(method);
+    if (!other || x->method != METHOD_POST ||
+        !exchange_header(x, "Tus-Resumable"))
+        return;
+    if (routes_method(other) & (METHOD_PATCH | METHOD_DELETE)) {
+        x->method_name = other;
+        x->method = routes_method(other);
+    }
+}
+
 static enum MHD_Result take_head(struct exchange *x, const char *method)
 {
     x->has_head = true;
-    x->method_name = method;
-    x->method = routes_method(method);
+    take_method(x, method);
     adopt_id(x);
     watch_body(x->service->watch, x->watched, 0);
     if (!has_failed(x, check_head(x, &x->err)))
@@ -331,7 +352,7 @@ static enum MHD_Result take_head(struct exchange *x, const char *method)
 /* What may be ignored of a body after an error in the middle of it. */
 static uint64_t ignorable(const struct exchange *x)
 {
-    uint64_t max = x->service->settings->max_body;
+    uint64_t max = x->max_body;
 
     return x->received < max ? num_max(max - x->received, IGNORE_MAX)
                              : IGNORE_MAX;
@@ -340,18 +361,17 @@ static uint64_t ignorable(const struct exchange *x)
 static int feed_route(struct exchange *x, const char *data, size_t len,
                       struct error *err)
 {
-    uint64_t max = x->service->settings->max_body;
-
-    if (x->received <= max)
+    if (x->received <= x->max_body)
         return x->route->body(x, data, len, err);
     error_set(err, ERR_LIMIT, "the request's body is too large");
-    return error_expected(err, "at most %llu bytes", (unsigned long long)max);
+    return error_expected(err, "at most %llu bytes",
+                          (unsigned long long)x->max_body);
 }
 
 static enum MHD_Result take_body(struct exchange *x, const char *data,
                                  size_t len)
 {
-    bool wanted = !x->err.code && x->route->body && x->method != METHOD_OPTIONS;
+    bool wanted = !x->err.code && x->job;
 
     x->received += len;
     watch_body(x->service->watch, x->watched, len);

@@ -53,6 +53,7 @@ struct exchange {
     unsigned retry_after; /* seconds, for the reply; 0: not told */
     uint64_t received;    /* bytes of the body */
     uint64_t ignore_left; /* bytes that may still come in vain */
+    uint64_t max_body;    /* bytes; a route may change it at the head */
     unsigned status;
     uint64_t sent;    /* bytes of the reply's body, as announced */
     struct error err; /* code 0 while nothing has failed */

@@ -12,11 +12,16 @@ libapi_a_SOURCES += \
 	%D%/path.c %D%/path.h \
 	%D%/problem.c %D%/problem.h \
 	%D%/resources.c %D%/resources.h \
+	%D%/resumable.c %D%/resumable.h \
 	%D%/routes.c %D%/routes.h \
 	%D%/server.c %D%/server.h \
 	%D%/service.h \
 	%D%/temp.c %D%/temp.h \
+	%D%/transfer.c %D%/transfer.h \
 	%D%/upload.c %D%/upload.h \
+	%D%/upload_files.c \
+	%D%/upload_json.c %D%/upload_json.h \
+	%D%/upload_routes.c \
 	%D%/watch.c %D%/watch.h
 
 # The description is part of the program; the assembler includes it.

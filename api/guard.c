@@ -14,17 +14,18 @@
 
 /* What scripts of an allowed origin may send and see. */
 #define SEND                                                                   \
-    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, "  \
-    "If-Range, Last-Event-ID, Prefer, Range, Repr-Digest, Tus-Resumable, "     \
-    "Upload-Checksum, Upload-Concat, Upload-Defer-Length, Upload-Length, "     \
-    "Upload-Metadata, Upload-Offset, X-HTTP-Method-Override, X-Request-Id, "   \
-    "traceparent"
+    "Authorization, Content-Digest, Content-Type, Idempotency-Key, If-Match, " \
+    "If-None-Match, If-Range, Last-Event-ID, Prefer, Range, Repr-Digest, "     \
+    "Tus-Resumable, Upload-Checksum, Upload-Concat, Upload-Defer-Length, "     \
+    "Upload-Length, Upload-Metadata, Upload-Offset, X-HTTP-Method-Override, "  \
+    "X-Request-Id, traceparent"
 #define SEE                                                                    \
     "Accept-Ranges, Content-Disposition, Content-Range, ETag, Link, "          \
     "Location, Repr-Digest, Retry-After, Tus-Checksum-Algorithm, "             \
     "Tus-Extension, Tus-Max-Size, Tus-Resumable, Tus-Version, "                \
-    "Upload-Expires, Upload-Length, Upload-Offset, X-Missing-Chunks, "         \
-    "X-Overflowed-Values, X-Request-Id"
+    "Upload-Concat, Upload-Defer-Length, Upload-Expires, Upload-Length, "      \
+    "Upload-Metadata, Upload-Offset, X-Missing-Chunks, X-Overflowed-Values, "  \
+    "X-Request-Id"
 
 static bool is_safe(const struct exchange *x)
 {

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "measure.h"
+#include "resumable.h"
+#include "transfer.h"
 
 static const struct route routes[] = {
     { .path = "/v1/convert",
@@ -22,6 +24,33 @@ static const struct route routes[] = {
       .body = conversions_body,
       .finish = conversions_inspect,
       .close = conversions_close },
+    { .path = "/v1/uploads",
+      .methods = METHOD_GET | METHOD_POST,
+      .role = ROLE_READ,
+      .begin = upload_routes_begin_all,
+      .body = transfer_body,
+      .finish = upload_routes_finish_all,
+      .close = transfer_close,
+      .headers = resumable_headers },
+    { .path = "/v1/uploads/{id}",
+      .methods = METHOD_GET | METHOD_PATCH | METHOD_DELETE,
+      .role = ROLE_READ,
+      .begin = upload_routes_begin_one,
+      .body = transfer_body,
+      .finish = upload_routes_finish_one,
+      .close = transfer_close,
+      .headers = resumable_headers },
+    { .path = "/v1/uploads/{id}/files",
+      .methods = METHOD_GET,
+      .role = ROLE_READ,
+      .finish = upload_files_list },
+    { .path = "/v1/uploads/{id}/files/{path...}",
+      .methods = METHOD_HEAD | METHOD_PUT | METHOD_DELETE,
+      .role = ROLE_READ,
+      .begin = upload_files_begin,
+      .body = transfer_body,
+      .finish = upload_files_finish,
+      .close = transfer_close },
     { .path = "/livez", .methods = METHOD_GET, .finish = health_live },
     { .path = "/readyz", .methods = METHOD_GET, .finish = health_ready },
     { .path = "/metrics",

@@ -16,7 +16,7 @@ struct route {
     enum token_role role;
     /*
      * The head is there, the body follows; NULL where none is expected. May
-     * set the exchange's job.
+     * set the exchange's job, without which the body is ignored.
      */
     int (*begin)(struct exchange *x, struct error *err);
     int (*body)(struct exchange *x, const void *data, size_t len,
@@ -25,6 +25,8 @@ struct route {
     int (*finish)(struct exchange *x, struct error *err);
     /* The exchange is over, however it went; NULL where there is no job. */
     void (*close)(struct exchange *x);
+    /* Adds to every reply's headers, also an error's; may be NULL. */
+    void (*headers)(const struct exchange *x, struct MHD_Response *r);
 };
 
 /* The first that a path matches, with its parameters; NULL if there is none. */
@@ -55,5 +57,12 @@ void conversions_close(struct exchange *x);
 int health_live(struct exchange *x, struct error *err);
 int health_ready(struct exchange *x, struct error *err);
 int openapi_get(struct exchange *x, struct error *err);
+int upload_routes_begin_all(struct exchange *x, struct error *err);
+int upload_routes_finish_all(struct exchange *x, struct error *err);
+int upload_routes_begin_one(struct exchange *x, struct error *err);
+int upload_routes_finish_one(struct exchange *x, struct error *err);
+int upload_files_list(struct exchange *x, struct error *err);
+int upload_files_begin(struct exchange *x, struct error *err);
+int upload_files_finish(struct exchange *x, struct error *err);
 
 #endif

@@ -87,6 +87,10 @@ enum error_exit {
       "Another request is writing to this upload")                             \
     X(ERR_CHECKSUM, EXIT_USAGE, 460, "checksum-mismatch",                      \
       "The bytes do not have the stated checksum")                             \
+    X(ERR_DIGEST, EXIT_USAGE, 400, "digest-mismatch",                          \
+      "The body does not have the stated digest")                              \
+    X(ERR_TUS_VERSION, EXIT_USAGE, 412, "unsupported-tus-version",             \
+      "Not a version of tus that is spoken here")                              \
     X(ERR_DATABASE, EXIT_OUTPUT, 500, "database-failed",                       \
       "The database failed")                                                   \
     X(ERR_QUEUE_FULL, EXIT_USAGE, 429, "queue-full",                           \
