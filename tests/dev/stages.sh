@@ -95,7 +95,7 @@ stage_gcc() {
     make_check build-gcc
 }
 
-# Every test but those that only look at the sources' text.
+# Every test but those that only look at the sources' text, or measure memory.
 stage_asan() {
     configure build-asan "$(compiler gcc)" CFLAGS='-O1 -g' --enable-werror \
         --enable-sanitizers=address,undefined
@@ -103,6 +103,9 @@ stage_asan() {
         ASAN_OPTIONS=detect_stack_use_after_return=1)
     make_check build-asan \
         TESTS='$(UNIT_TESTS) $(FUZZ_TARGETS) $(PROGRAM_TESTS)'
+    venv
+    SWITCHYARD=$PWD/build-asan/switchyard \
+        run_pytest tests/e2e -m 'not slow and not memory'
 }
 
 # The unit tests that use threads. gcc's runtime needs addresses where they

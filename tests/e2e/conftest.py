@@ -22,6 +22,8 @@ SAMPLE_STEP = "checkpoint_500100"
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: not without --slow")
+    config.addinivalue_line("markers", "memory: measures it, so not with "
+                                       "sanitizers")
 
 
 def switchyard(*args, **more):

@@ -281,6 +281,7 @@ def test_killed(large, tmp_path):
 
 # Memory and time.
 
+@pytest.mark.memory
 @pytest.mark.parametrize("grid", ["chunks of rows", "chunks of tiles"])
 def test_peak_memory(large, tmp_path, grid):
     """400 MB of weights pass through a budget of 64 MiB."""
@@ -298,6 +299,7 @@ def test_peak_memory(large, tmp_path, grid):
     assert peak < 64 * MiB + 32 * MiB, f"{peak / MiB:.0f} MiB"
 
 
+@pytest.mark.memory
 def test_plan_of_the_largest_model(tmp_path):
     """1.6 T parameters, 122,880 expert tensors: planned from metadata."""
     make(tmp_path / "c", "--layers", 15, "--decoder-layers", 15,

@@ -176,6 +176,7 @@ def test_metrics(tmp_path):
         assert names["switchyard_disk_free_bytes"].samples[0].value > 0
 
 
+@pytest.mark.memory
 def test_idle_memory_and_start(tmp_path):
     """A server that nobody asks anything is small, and there at once."""
     began = time.monotonic()

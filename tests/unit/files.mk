@@ -8,6 +8,7 @@ UNIT_TESTS = \
 	%D%/test_codec \
 	%D%/test_config \
 	%D%/test_config_files \
+	%D%/test_conversion \
 	%D%/test_convert \
 	%D%/test_db \
 	%D%/test_dtype \
@@ -121,6 +122,7 @@ check_PROGRAMS += %D%/gin_dump
 %C%_test_blosc_SOURCES = %D%/test_blosc.c %D%/records.c %D%/records.h
 %C%_test_codec_SOURCES = %D%/test_codec.c %D%/records.c %D%/records.h
 %C%_test_msgpack_SOURCES = %D%/test_msgpack.c %D%/records.c %D%/records.h
+%C%_test_conversion_SOURCES = %D%/test_conversion.c %D%/records.c %D%/records.h
 %C%_test_zarr2_SOURCES = %D%/test_zarr2.c %D%/records.c %D%/records.h
 %C%_test_t5x_SOURCES = %D%/test_t5x.c %D%/records.c %D%/records.h
 %C%_test_checkpoint_SOURCES = %D%/test_checkpoint.c %D%/records.c %D%/records.h
