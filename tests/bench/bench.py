@@ -101,7 +101,21 @@ def read_all(folder):
     return sum(len(p.read_bytes()) for p in folder.rglob("*") if p.is_file())
 
 
-def measure(commands, runs, out, log):
+def recycle(folder, size):
+    """
+    Fills the page cache with a file and drops it. On virtual machines a page
+    that was never used costs several times as much as one that was, so without
+    this a run's time depends on what ran before it.
+    """
+    path = folder / "recycled"
+    block = bytes(16 << 20)
+    with open(path, "wb", buffering=0) as f:
+        for _ in range(0, size, len(block)):
+            f.write(block)
+    path.unlink()
+
+
+def measure(commands, runs, out, log, size_hint):
     """{name: [(seconds, memory)]}, and the bytes of the model."""
     results = {name: [] for name in commands}
     size = 0
@@ -109,6 +123,7 @@ def measure(commands, runs, out, log):
         for name, command in commands.items():
             shutil.rmtree(out, ignore_errors=True)
             out.mkdir()
+            recycle(out.parent, size_hint)
             os.sync()
             results[name].append(
                 run_once(command, out.with_name("run.json"), log))
@@ -152,7 +167,7 @@ def main():
     out = scratch / "model"
     with open(scratch / "bench.log", "w") as log:
         results, model = measure(contenders(o, checkpoint, config, out),
-                                 o.runs, out, log)
+                                 o.runs, out, log, stored)
     rows = list(figures(results, model))
     print(f"{size}: {stored / 1e6:.0f} MB of checkpoint, {model / 1e6:.0f} MB "
           f"of model, {os.cpu_count()} CPUs")
