@@ -60,8 +60,12 @@ struct cli_job {
     bool quiet;
 };
 
-void cli_job_init(struct cli_job *j);
-void cli_job_done(struct cli_job *j);
+/*
+ * Parses the arguments into a job and does it with run; returns the exit
+ * status.
+ */
+int cli_job_main(const struct cli_syntax *syntax, int argc, char **argv,
+                 int (*run)(const struct cli_job *j, struct error *err));
 
 /* Opens and plans what j names. */
 int cli_job_plan(const struct cli_job *j, struct conversion *out,
@@ -79,6 +83,34 @@ int cli_apply_json(void *ctx, const struct cli_option *o, const char *value,
 int cli_apply_checkpoint(void *ctx, const struct cli_option *o,
                          const char *value, struct error *err);
 int cli_take_checkpoint(void *ctx, const char *value, struct error *err);
+
+/* The options that say what is to be made, the same in both commands. */
+#define CLI_JOB_OPTIONS                                                        \
+    { "gin", "FILE", "the run's gin file", NULL, cli_apply_gin },              \
+        { "config", "FILE|DIR", "a config.json, or the folder of one", NULL,   \
+          cli_apply_config },                                                  \
+        { "num-experts", "N", "how many experts there should be",              \
+          "num_experts", cli_apply_request },                                  \
+        { "dtype", "TYPE",                                                     \
+          "float32 (the default), bfloat16, float16, or\n"                     \
+          "source: what the checkpoint holds",                                 \
+          "dtype", cli_apply_request },                                        \
+        { "max-shard-size", "SIZE",                                            \
+          "bytes of tensors in a file (default 5GB)", "max_shard_size",        \
+          cli_apply_request },                                                 \
+    {                                                                          \
+        "compat", "reference",                                                 \
+            "write the reference converter's bytes, faults\nincluded",         \
+            "compat", cli_apply_request                                        \
+    }
+
+/* Those of the original script that both know. */
+#define CLI_JOB_ALIASES                                                        \
+    { "switch_t5x_checkpoint_path", "DIR", NULL, NULL, cli_apply_checkpoint }, \
+        { "gin_file", "FILE", NULL, NULL, cli_apply_gin },                     \
+    {                                                                          \
+        "config_name", "FILE|DIR", NULL, NULL, cli_apply_config                \
+    }
 
 /*
  * A progress bar on standard error, drawn by a thread of its own while a

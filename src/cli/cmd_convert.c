@@ -61,20 +61,7 @@ static int apply_quiet(void *ctx, const struct cli_option *o, const char *value,
 
 static const struct cli_option options[] = {
     { "out", "DIR", "the model folder to make", NULL, apply_out },
-    { "gin", "FILE", "the run's gin file", NULL, cli_apply_gin },
-    { "config", "FILE|DIR", "a config.json, or the folder of one", NULL,
-      cli_apply_config },
-    { "num-experts", "N", "how many experts there should be", "num_experts",
-      cli_apply_request },
-    { "dtype", "TYPE",
-      "float32 (the default), bfloat16, float16, or\n"
-      "source: what the checkpoint holds",
-      "dtype", cli_apply_request },
-    { "max-shard-size", "SIZE", "bytes of tensors in a file (default 5GB)",
-      "max_shard_size", cli_apply_request },
-    { "compat", "reference",
-      "write the reference converter's bytes, faults\nincluded", "compat",
-      cli_apply_request },
+    CLI_JOB_OPTIONS,
     { "allow-missing-chunks", NULL, "read chunks that are not there as zeros",
       "allow_missing_chunks", cli_apply_request },
     { "overwrite", NULL, "replace a model that is there", NULL,
@@ -86,9 +73,7 @@ static const struct cli_option options[] = {
     { "json", NULL, "print the result, or the error, as JSON", NULL,
       cli_apply_json },
     { "quiet", NULL, "no progress bar and no summary", NULL, apply_quiet },
-    { "switch_t5x_checkpoint_path", "DIR", NULL, NULL, cli_apply_checkpoint },
-    { "gin_file", "FILE", NULL, NULL, cli_apply_gin },
-    { "config_name", "FILE|DIR", NULL, NULL, cli_apply_config },
+    CLI_JOB_ALIASES,
     { "pytorch_dump_folder_path", "DIR", NULL, NULL, apply_out },
     { NULL, NULL, NULL, NULL, NULL },
 };
@@ -255,18 +240,5 @@ static int convert(const struct cli_job *j, struct error *err)
 
 int cmd_convert(int argc, char **argv)
 {
-    struct cli_job j;
-    struct error err;
-    bool done = false;
-    int status = EXIT_OK;
-    int rc;
-
-    cli_job_init(&j);
-    rc = cli_parse(&syntax, argc, argv, &j, &done, &err);
-    if (!rc && !done)
-        rc = convert(&j, &err);
-    if (rc)
-        status = cli_fail(&err, j.json);
-    cli_job_done(&j);
-    return status;
+    return cli_job_main(&syntax, argc, argv, convert);
 }

@@ -9,15 +9,23 @@
 #include "base/file.h"
 #include "cli/cli.h"
 
-void cli_job_init(struct cli_job *j)
+int cli_job_main(const struct cli_syntax *syntax, int argc, char **argv,
+                 int (*run)(const struct cli_job *j, struct error *err))
 {
-    *j = (struct cli_job){ .checkpoint = NULL };
-    request_init(&j->request);
-}
+    struct cli_job j = { .checkpoint = NULL };
+    struct error err;
+    bool done = false;
+    int status = EXIT_OK;
+    int rc;
 
-void cli_job_done(struct cli_job *j)
-{
-    request_done(&j->request);
+    request_init(&j.request);
+    rc = cli_parse(syntax, argc, argv, &j, &done, &err);
+    if (!rc && !done)
+        rc = run(&j, &err);
+    if (rc)
+        status = cli_fail(&err, j.json);
+    request_done(&j.request);
+    return status;
 }
 
 int cli_job_plan(const struct cli_job *j, struct conversion *out,
