@@ -64,7 +64,7 @@ static const struct cli_option options[] = {
     CLI_JOB_OPTIONS,
     { "allow-missing-chunks", NULL, "read chunks that are not there as zeros",
       "allow_missing_chunks", cli_apply_request },
-    { "overwrite", NULL, "replace a model that is there", NULL,
+    { "overwrite", NULL, "replace the model in a folder that is there", NULL,
       apply_overwrite },
     { "threads", "N", "worker threads (default: one for each CPU)", NULL,
       apply_threads },

@@ -212,6 +212,42 @@ static int move(struct place *p, struct error *err)
     return target_fail(&p->target, "publish", err);
 }
 
+/* Links one file of the old folder into the new one, unless it is there. */
+static int keep_file(struct place *p, int old, const char *name,
+                     struct error *err)
+{
+    if (linkat(old, name, p->folder, name, 0) == 0 || errno == EEXIST)
+        return 0;
+    error_errno(err, ERR_WRITE, errno, "cannot keep %.100s of %.200s", name,
+                p->target.path);
+    error_subject(err, "%s/%s", p->target.path, name);
+    return error_hint(err, "move it away, or choose another folder");
+}
+
+/*
+ * What else lies in the folder that is replaced, a tokenizer or a README,
+ * stays: it gets a second name in the new folder before the two change places.
+ */
+static int keep_others(struct place *p, struct error *err)
+{
+    int old = openat(p->target.parent, p->target.name,
+                     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *dir = old < 0 ? NULL : target_list(old);
+    const struct dirent *entry;
+    int rc = dir ? 0 : target_fail(&p->target, "look into", err);
+
+    while (!rc && (entry = readdir(dir)) != NULL)
+        if (!target_is_dots(entry->d_name) && !target_is_output(entry->d_name))
+            rc = keep_file(p, old, entry->d_name, err);
+    if (!rc && fsync(p->folder) != 0)
+        rc = target_fail(&p->target, "make durable the files of", err);
+    if (dir)
+        closedir(dir);
+    if (old >= 0)
+        close(old);
+    return rc;
+}
+
 int place_publish(struct place *p, struct error *err)
 {
     enum target_kind kind = TARGET_ABSENT;
@@ -220,15 +256,17 @@ int place_publish(struct place *p, struct error *err)
     if (fsync(p->folder) != 0)
         return target_fail(&p->target, "make durable the files of", err);
     rc = target_look(&p->target, p->overwrite, &kind, err);
+    if (!rc && kind == TARGET_FILES)
+        rc = keep_others(p, err);
     if (rc)
         return rc;
-    rc = kind == TARGET_MODEL ? replace(p, err) : move(p, err);
+    rc = kind == TARGET_FILES ? replace(p, err) : move(p, err);
     if (rc)
         return rc;
     /* As long as its name may be lost, an old model is worth keeping. */
     if (fsync(p->target.parent) != 0)
         rc = target_fail(&p->target, "make durable the name of", err);
-    else if (kind == TARGET_MODEL)
+    else if (kind == TARGET_FILES)
         remove_replaced(p);
     *p->part = '\0';
     return rc;

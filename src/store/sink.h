@@ -87,11 +87,12 @@ void sink_free(struct sink *s);
  * behind are removed. Parents are created as needed, and stay.
  *
  * Nothing may be at path but an empty folder: anything else is ERR_EXISTS,
- * found before any work. With overwrite a model folder may be there as well,
- * and is replaced in one step where the file system can (RENAME_EXCHANGE).
- * A model folder holds a config.json, and nothing but regular files with the
- * names and suffixes of a model's files; so a slip of the pen cannot delete
- * anything else. A mount point is refused, since it cannot be renamed.
+ * found before any work. With overwrite a folder of files may be there as well,
+ * and is replaced in one step where the file system can (RENAME_EXCHANGE): the
+ * files of a model that was in it are gone, whatever else was in it (a README,
+ * a tokenizer) is kept. A folder that holds folders or links is refused, so a
+ * slip of the pen cannot delete anything. A mount point is refused, since it
+ * cannot be renamed.
  */
 int sink_folder_open(const char *path, bool overwrite, struct sink **out,
                      struct error *err);

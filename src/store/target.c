@@ -186,44 +186,44 @@ DIR *target_list(int folder)
     return dir;
 }
 
-/* Files that a model folder may hold; "*" stands for a suffix. */
-static const char *const model_files[] = {
-    "*.safetensors", "*.json",  "*.md",           "*.txt",   "*.model",
-    "*.bin",         "*.h5",    "*.msgpack",      "*.jinja", "LICENSE",
-    "NOTICE",        "LICENCE", ".gitattributes",
-};
-
-static bool is_model_file(int folder, const char *name)
+static bool all_digits(const char *text, size_t len)
 {
-    struct stat st;
-    size_t len = strlen(name);
+    return strspn(text, "0123456789") >= len;
+}
 
-    if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
-        !S_ISREG(st.st_mode))
-        return false;
-    for (size_t i = 0; i < sizeof model_files / sizeof *model_files; i++) {
-        const char *want = model_files[i];
-        size_t n = strlen(want) - (*want == '*');
+/* "model-00001-of-00003.safetensors" */
+static bool is_shard(const char *name)
+{
+    return strlen(name) == 32 && !strncmp(name, "model-", 6) &&
+           all_digits(name + 6, 5) && !strncmp(name + 11, "-of-", 4) &&
+           all_digits(name + 15, 5) && !strcmp(name + 20, ".safetensors");
+}
 
-        if (*want != '*' ? !strcmp(name, want)
-                         : len > n && !strcmp(name + len - n, want + 1))
+bool target_is_output(const char *name)
+{
+    static const char *const names[] = { "model.safetensors",
+                                         "model.safetensors.index.json",
+                                         "config.json",
+                                         "generation_config.json" };
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(name, names[i]))
             return true;
-    }
-    return false;
+    return is_shard(name);
 }
 
 /*
- * Counts the entries of a folder; stranger is the name of one that no model
- * folder holds, "" if there is none.
+ * Counts the entries of a folder; stranger is the name of one that is not a
+ * regular file, "" if there is none.
  */
-static int survey(int folder, size_t *entries, bool *config,
+static int survey(int folder, size_t *entries,
                   char stranger[static NAME_MAX + 1])
 {
     DIR *dir = target_list(folder);
     const struct dirent *entry;
+    struct stat st;
 
     *entries = 0;
-    *config = false;
     stranger[0] = '\0';
     if (!dir)
         return -1;
@@ -231,9 +231,8 @@ static int survey(int folder, size_t *entries, bool *config,
         if (target_is_dots(entry->d_name))
             continue;
         ++*entries;
-        if (!strcmp(entry->d_name, "config.json"))
-            *config = true;
-        if (!is_model_file(folder, entry->d_name))
+        if (fstatat(folder, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+            !S_ISREG(st.st_mode))
             snprintf(stranger, NAME_MAX + 1, "%s", entry->d_name);
     }
     closedir(dir);
@@ -270,12 +269,11 @@ static int judge(const struct target *t, int folder, bool overwrite,
 {
     char stranger[NAME_MAX + 1];
     size_t entries;
-    bool config;
 
     if (is_mount_point(t, folder))
         return target_refuse(t, "is a mount point, which cannot be replaced",
                              "", "name a folder inside it", err);
-    if (survey(folder, &entries, &config, stranger) != 0)
+    if (survey(folder, &entries, stranger) != 0)
         return target_fail(t, "look into", err);
     if (entries == 0) {
         *out = TARGET_EMPTY;
@@ -283,22 +281,15 @@ static int judge(const struct target *t, int folder, bool overwrite,
     }
     if (!overwrite)
         return target_refuse(t, "exists and is not empty", "",
-                             "choose another place, or say that it is to be"
-                             " overwritten",
+                             "choose another folder, or replace the model in it"
+                             " with --overwrite",
                              err);
     if (*stranger)
-        return target_refuse(
-            t, "is not overwritten, since it holds ", stranger,
-            "only a folder of a model's files is ever replaced;"
-            " choose another place",
-            err);
-    if (!config)
-        return target_refuse(
-            t, "is not overwritten, since it has no config.json", "",
-            "only a folder of a model's files is ever replaced;"
-            " choose another place",
-            err);
-    *out = TARGET_MODEL;
+        return target_refuse(t,
+                             "is not overwritten, since it holds more than "
+                             "files: ",
+                             stranger, "choose another folder", err);
+    *out = TARGET_FILES;
     return 0;
 }
 

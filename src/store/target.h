@@ -16,7 +16,7 @@ struct target {
     int parent;
 };
 
-enum target_kind { TARGET_ABSENT, TARGET_EMPTY, TARGET_MODEL };
+enum target_kind { TARGET_ABSENT, TARGET_EMPTY, TARGET_FILES };
 
 /*
  * Finds parent and name of path, which need not exist; missing parents are
@@ -27,10 +27,14 @@ void target_done(struct target *t);
 
 /*
  * What stands at t now; ERR_EXISTS for anything that may not be replaced,
- * which is everything but an empty folder and, with overwrite, a model.
+ * which is everything but an empty folder and, with overwrite, one that holds
+ * nothing but files.
  */
 int target_look(const struct target *t, bool overwrite, enum target_kind *out,
                 struct error *err);
+
+/* Whether a conversion writes a file of that name, and so replaces it. */
+bool target_is_output(const char *name);
 
 /* The error for what cannot be replaced: the path, why, and what to do. */
 int target_refuse(const struct target *t, const char *why, const char *which,

@@ -290,9 +290,12 @@ START_TEST(test_what_is_refused)
 }
 END_TEST
 
-/* Overwriting replaces a model's files, and nothing that holds more. */
-START_TEST(test_overwrite_only_models)
+/* Overwriting replaces a model's files, keeps others, and goes no deeper. */
+START_TEST(test_overwrite)
 {
+    static const char *const others[] = { "README.md", "tokenizer.json",
+                                          ".gitattributes", "thesis.tex" };
+    char path[64];
     struct error err;
 
     enter();
@@ -301,26 +304,27 @@ START_TEST(test_overwrite_only_models)
     check_file("model/config.json", "new");
     ck_assert_uint_eq(count("."), 1);
     ck_fails(open_error("model", false, &err), &err, ERR_EXISTS, "model");
-    put("model/README.md", "x");
     put("model/model-00001-of-00002.safetensors", "x");
-    put("model/tokenizer.json", "x");
-    put("model/.gitattributes", "x");
+    put("model/model.safetensors.index.json", "x");
+    for (size_t i = 0; i < 4; i++) {
+        snprintf(path, sizeof path, "model/%s", others[i]);
+        put(path, others[i]);
+    }
     publish_model("model", true, "newer");
-    ck_assert_uint_eq(count("model"), 1);
+    check_file("model/config.json", "newer");
+    for (size_t i = 0; i < 4; i++) {
+        snprintf(path, sizeof path, "model/%s", others[i]);
+        check_file(path, others[i]);
+    }
+    ck_assert_uint_eq(count("model"), 5);
 
-    put("model/thesis.tex", "x");
-    ck_fails(open_error("model", true, &err), &err, ERR_EXISTS, "thesis.tex");
-    ck_assert_int_eq(unlink("model/thesis.tex"), 0);
     ck_assert_int_eq(mkdir("model/x.json", 0777), 0);
     ck_fails(open_error("model", true, &err), &err, ERR_EXISTS, "x.json");
     ck_assert_int_eq(rmdir("model/x.json"), 0);
     ck_assert_int_eq(symlink("config.json", "model/y.json"), 0);
     ck_fails(open_error("model", true, &err), &err, ERR_EXISTS, "y.json");
     ck_assert_int_eq(unlink("model/y.json"), 0);
-    ck_assert_int_eq(unlink("model/config.json"), 0);
-    put("model/notes.txt", "x");
-    ck_fails(open_error("model", true, &err), &err, ERR_EXISTS, "config.json");
-    ck_assert_uint_eq(count("model"), 1);
+    ck_assert_uint_eq(count("model"), 5);
     ck_assert_uint_eq(count("."), 1);
     leave();
 }
@@ -341,11 +345,11 @@ START_TEST(test_target_changes_meanwhile)
     publish_model("model", false, "first");
     ck_fails(sink_publish(s, &err), &err, ERR_EXISTS, "model");
     sink_free(s);
-    put("model/diary", "x");
+    ck_assert_int_eq(mkdir("model/diary", 0777), 0);
     ck_fails(sink_publish(t, &err), &err, ERR_EXISTS, "diary");
     sink_free(t);
     check_file("model/config.json", "first");
-    check_file("model/diary", "x");
+    ck_assert_int_eq(rmdir("model/diary"), 0);
     ck_assert_uint_eq(count("."), 1);
     leave();
 }
@@ -530,7 +534,7 @@ int main(void)
         test_abandon,
         test_paths,
         test_what_is_refused,
-        test_overwrite_only_models,
+        test_overwrite,
         test_target_changes_meanwhile,
         test_overwrite_without_exchange,
         test_failed_fsync_is_final,
