@@ -43,7 +43,7 @@ static const struct cli_syntax syntax = {
              "the rest.",
     .notes = "\nAn option can be given in the environment as well, as "
              "SWITCHYARD_MAX_BODY, and in\nthe config-file, as \"max-body = "
-             "2GB\". \"switchyard config\" shows what is in force.\n",
+             "2GB\"; \"switchyard config\" shows what is in\nforce.\n",
     .options = options,
 };
 

@@ -141,6 +141,7 @@ def test_settings_by_environment_and_file(tmp_path):
             reply = server.request("POST", "/v1/convert", b"x" * 5000)
             assert reply.status == 413
             assert json.loads(reply.data)["expected"] == "at most 4096 bytes"
+            assert soon(lambda: "/v1/convert" in server.log_path.read_text())
             lines = server.log_path.read_text().splitlines()
     finally:
         del os.environ["SWITCHYARD_CONFIG_FILE"]
