@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/random.h>
 
+#include "accept.h"
 #include "base/num.h"
 #include "guard.h"
 #include "measure.h"
@@ -25,21 +25,6 @@
 #define IGNORE_MAX ((uint64_t)16 << 20)
 
 enum { PROBLEM_MAX = 1 << 14 };
-
-static void make_id(char id[static 17])
-{
-    static const char digits[] = "0123456789abcdef";
-    unsigned char random[8] = { 0 };
-
-    /* An id that repeats does no harm, so a failure need not matter. */
-    if (getrandom(random, sizeof random, GRND_NONBLOCK) < 0)
-        memset(random, 0, sizeof random);
-    for (size_t i = 0; i < sizeof random; i++) {
-        id[2 * i] = digits[random[i] >> 4];
-        id[2 * i + 1] = digits[random[i] & 15];
-    }
-    id[16] = '\0';
-}
 
 void *exchange_open(void *cls, const char *uri, struct MHD_Connection *c)
 {
@@ -56,7 +41,7 @@ void *exchange_open(void *cls, const char *uri, struct MHD_Connection *c)
     x->ignore_left = IGNORE_MAX;
     x->max_body = x->service->settings->max_body;
     clock_gettime(CLOCK_MONOTONIC, &x->began);
-    make_id(x->id);
+    trace_request_id(NULL, x->id);
     /* Without the query, which may hold what is nobody else's business. */
     x->target = strndup(uri, strcspn(uri, "?"));
     snprintf(x->path, sizeof x->path, "%s", x->target ? x->target : "");
@@ -88,7 +73,9 @@ static void log_access(const struct exchange *x,
                          LOG_NUMBER("received", x->received),
                          LOG_NUMBER("sent", x->sent),
                          LOG_TEXT("who", *x->who.name ? x->who.name : NULL),
-                         LOG_TEXT("end", whole ? NULL : "cut")));
+                         LOG_TEXT("end", whole ? NULL : "cut"),
+                         LOG_TEXT("trace", x->has_head ? x->trace.id : NULL),
+                         LOG_TEXT("span", x->has_head ? x->trace.span : NULL)));
     if (x->err.code)
         log_failure(level, x->id, "request refused", &x->err);
 }
@@ -124,6 +111,13 @@ const char *exchange_query(const struct exchange *x, const char *name)
 {
     return MHD_lookup_connection_value(x->connection, MHD_GET_ARGUMENT_KIND,
                                        name);
+}
+
+bool exchange_has_query(const struct exchange *x, const char *name)
+{
+    return MHD_lookup_connection_value_n(x->connection, MHD_GET_ARGUMENT_KIND,
+                                         name, strlen(name), NULL,
+                                         NULL) == MHD_YES;
 }
 
 const char *exchange_header(const struct exchange *x, const char *name)
@@ -198,7 +192,7 @@ static enum MHD_Result reply_problem(struct exchange *x)
     char allow[80];
     int rc;
 
-    problem_write(&x->err, x->id, &b);
+    problem_write(&x->err, x->id, x->trace.id, &b);
     if (!buf_status(&b, NULL))
         r = MHD_create_response_from_buffer(b.len, b.data,
                                             MHD_RESPMEM_MUST_COPY);
@@ -232,16 +226,14 @@ static int reply_options(struct exchange *x, struct error *err)
     return exchange_reply(x, MHD_HTTP_NO_CONTENT, 0, r, err);
 }
 
-/* Takes the client's own request id, if it is harmless. */
-static void adopt_id(struct exchange *x)
+/* Takes the client's own ids, if they are harmless. */
+static void adopt_ids(struct exchange *x)
 {
-    static const char allowed[] = "0123456789abcdefghijklmnopqrstuvwxyz"
-                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ-._";
     const char *id = exchange_header(x, "X-Request-Id");
-    size_t len = id ? strlen(id) : 0;
 
-    if (len > 0 && len <= EXCHANGE_ID_MAX && strspn(id, allowed) == len)
-        memcpy(x->id, id, len + 1);
+    if (id)
+        trace_request_id(id, x->id);
+    trace_start(exchange_header(x, "traceparent"), &x->trace);
 }
 
 /*
@@ -283,6 +275,31 @@ static int check_framing(struct exchange *x, struct error *err)
                      "the length of the body is stated more than once");
 }
 
+/* A route that answers GET has nothing to offer to other methods. */
+static int check_accept(struct exchange *x, struct error *err)
+{
+    const struct route *r = x->route;
+    unsigned methods = METHOD_GET | METHOD_HEAD;
+    struct buf list = BUF_INIT(sizeof err->expected);
+
+    if (!(r->methods & METHOD_GET))
+        methods = r->methods;
+    if (!r->offers || !(x->method & methods))
+        return 0;
+    x->offer = accept_choose(exchange_header(x, "Accept"), r->offers);
+    if (x->offer >= 0)
+        return 0;
+    for (unsigned i = 0; r->offers[i]; i++)
+        buf_printf(&list, "%s%s", i ? ", " : "", r->offers[i]);
+    error_set(err, ERR_NOT_ACCEPTABLE,
+              "%s has none of the media types that "
+              "Accept takes",
+              r->path);
+    error_expected(err, "%s", list.len > 0 ? buf_str(&list) : "");
+    buf_done(&list);
+    return ERR_NOT_ACCEPTABLE;
+}
+
 static int check_head(struct exchange *x, struct error *err)
 {
     char allow[80];
@@ -303,6 +320,8 @@ static int check_head(struct exchange *x, struct error *err)
         return error_expected(err, "one of %s", routes_allow(x->route, allow));
     }
     rc = guard_check(x, err);
+    if (!rc)
+        rc = check_accept(x, err);
     if (rc || !x->route->begin || x->method == METHOD_OPTIONS)
         return rc;
     return x->route->begin(x, err);
@@ -342,7 +361,7 @@ static enum MHD_Result take_head(struct exchange *x, const char *method)
 {
     x->has_head = true;
     take_method(x, method);
-    adopt_id(x);
+    adopt_ids(x);
     watch_body(x->service->watch, x->watched, 0);
     if (!has_failed(x, check_head(x, &x->err)))
         return MHD_YES;

@@ -17,6 +17,7 @@
 
 #include "path.h"
 #include "service.h"
+#include "service/trace.h"
 
 enum method {
     METHOD_GET = 1 << 0,
@@ -29,7 +30,7 @@ enum method {
     METHOD_OTHER = 1 << 7,
 };
 
-enum { EXCHANGE_ID_MAX = 64, EXCHANGE_PATH_MAX = 200 };
+enum { EXCHANGE_PATH_MAX = 200 };
 
 struct route;
 
@@ -41,10 +42,12 @@ struct exchange {
     void *job;                 /* the route's own */
     enum method method;
     const char *method_name;
-    char id[EXCHANGE_ID_MAX + 1];
+    char id[TRACE_REQUEST_MAX + 1];
+    struct trace trace;
     char path[EXCHANGE_PATH_MAX + 1]; /* for the log */
     char *target;                     /* the path as sent, without query */
     struct path_params params;        /* of the route's template */
+    int offer; /* of the route's media types, the one that is wanted */
     struct timespec began;
     bool has_head;
     bool has_replied;
@@ -73,6 +76,9 @@ const char *exchange_param(const struct exchange *x, const char *name);
 
 /* An argument of the query, decoded, or NULL. */
 const char *exchange_query(const struct exchange *x, const char *name);
+
+/* Whether the query has an argument, also one without a value. */
+bool exchange_has_query(const struct exchange *x, const char *name);
 
 /* A request header's value or NULL. */
 const char *exchange_header(const struct exchange *x, const char *name);

@@ -1,4 +1,5 @@
 libapi_a_SOURCES += \
+	%D%/accept.c %D%/accept.h \
 	%D%/conversions.c \
 	%D%/exchange.c %D%/exchange.h \
 	%D%/form.c %D%/form.h \
@@ -11,6 +12,7 @@ libapi_a_SOURCES += \
 	%D%/openapi.c \
 	%D%/path.c %D%/path.h \
 	%D%/problem.c %D%/problem.h \
+	%D%/problems.c \
 	%D%/resources.c %D%/resources.h \
 	%D%/resumable.c %D%/resumable.h \
 	%D%/routes.c %D%/routes.h \
@@ -24,7 +26,8 @@ libapi_a_SOURCES += \
 	%D%/upload_routes.c \
 	%D%/watch.c %D%/watch.h
 
-# The description is part of the program; the assembler includes it.
-libapi_a_CPPFLAGS = $(AM_CPPFLAGS) -DOPENAPI_YAML='"$(srcdir)/openapi.yaml"'
-%D%/libapi_a-openapi.$(OBJEXT): $(srcdir)/openapi.yaml
-EXTRA_DIST += openapi.yaml
+# The description is part of the program; the assembler includes it. The JSON is
+# made of the YAML: tests/checks/openapi.py --write
+libapi_a_CPPFLAGS = $(AM_CPPFLAGS) -DOPENAPI='"$(srcdir)/openapi"'
+%D%/libapi_a-openapi.$(OBJEXT): $(srcdir)/openapi.yaml $(srcdir)/openapi.json
+EXTRA_DIST += openapi.json openapi.yaml

@@ -10,11 +10,11 @@
 #define PROBLEM_MEDIA_TYPE "application/problem+json"
 
 /*
- * Appends the document: type, title, status, detail and request_id, and where
- * the error has them subject, expected, actual and hint. It is valid UTF-8
- * whatever the error's texts hold.
+ * Appends the document: type, title, status, detail, request_id and trace_id,
+ * and where the error has them subject, expected, actual and hint. It is valid
+ * UTF-8 whatever the error's texts hold.
  */
 void problem_write(const struct error *e, const char *request_id,
-                   struct buf *out);
+                   const char *trace_id, struct buf *out);
 
 #endif

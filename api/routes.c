@@ -9,10 +9,18 @@
 #include "resumable.h"
 #include "transfer.h"
 
+static const char *const as_json[] = { "application/json", NULL };
+static const char *const as_yaml[] = { "application/yaml", NULL };
+static const char *const as_text[] = { "text/plain", NULL };
+static const char *const as_model[] = { "application/x-tar",
+                                        "application/octet-stream",
+                                        "application/json", NULL };
+
 static const struct route routes[] = {
     { .path = "/v1/convert",
       .methods = METHOD_POST | METHOD_PUT,
       .role = ROLE_CONVERT,
+      .offers = as_model,
       .begin = conversions_begin,
       .body = conversions_body,
       .finish = conversions_convert,
@@ -20,6 +28,7 @@ static const struct route routes[] = {
     { .path = "/v1/inspect",
       .methods = METHOD_POST | METHOD_PUT,
       .role = ROLE_CONVERT,
+      .offers = as_json,
       .begin = conversions_begin,
       .body = conversions_body,
       .finish = conversions_inspect,
@@ -27,6 +36,7 @@ static const struct route routes[] = {
     { .path = "/v1/uploads",
       .methods = METHOD_GET | METHOD_POST,
       .role = ROLE_READ,
+      .offers = as_json,
       .begin = upload_routes_begin_all,
       .body = transfer_body,
       .finish = upload_routes_finish_all,
@@ -35,6 +45,7 @@ static const struct route routes[] = {
     { .path = "/v1/uploads/{id}",
       .methods = METHOD_GET | METHOD_PATCH | METHOD_DELETE,
       .role = ROLE_READ,
+      .offers = as_json,
       .begin = upload_routes_begin_one,
       .body = transfer_body,
       .finish = upload_routes_finish_one,
@@ -43,6 +54,7 @@ static const struct route routes[] = {
     { .path = "/v1/uploads/{id}/files",
       .methods = METHOD_GET,
       .role = ROLE_READ,
+      .offers = as_json,
       .finish = upload_files_list },
     { .path = "/v1/uploads/{id}/files/{path...}",
       .methods = METHOD_HEAD | METHOD_PUT | METHOD_DELETE,
@@ -52,12 +64,27 @@ static const struct route routes[] = {
       .finish = upload_files_finish,
       .close = transfer_close },
     { .path = "/livez", .methods = METHOD_GET, .finish = health_live },
-    { .path = "/readyz", .methods = METHOD_GET, .finish = health_ready },
+    { .path = "/readyz",
+      .methods = METHOD_GET,
+      .offers = health_offers,
+      .finish = health_ready },
     { .path = "/metrics",
       .methods = METHOD_GET,
       .role = ROLE_READ,
+      .offers = as_text,
       .finish = measure_get },
-    { .path = "/openapi.yaml", .methods = METHOD_GET, .finish = openapi_get },
+    { .path = "/openapi.yaml",
+      .methods = METHOD_GET,
+      .offers = as_yaml,
+      .finish = openapi_yaml },
+    { .path = "/openapi.json",
+      .methods = METHOD_GET,
+      .offers = as_json,
+      .finish = openapi_json },
+    { .path = "/problems/{slug}",
+      .methods = METHOD_GET,
+      .offers = problems_offers,
+      .finish = problems_get },
 };
 
 static const struct {

@@ -15,6 +15,11 @@ struct route {
     /* Who may GET it; other methods want ROLE_CONVERT, or more if this is. */
     enum token_role role;
     /*
+     * Media types of the answer, the last NULL: 406 if none is wanted. Of GET
+     * where there is one, else of all methods; NULL: Accept does not matter.
+     */
+    const char *const *offers;
+    /*
      * The head is there, the body follows; NULL where none is expected. May
      * set the exchange's job, without which the body is ignored.
      */
@@ -47,6 +52,9 @@ unsigned routes_list(const char **paths, unsigned max);
 /* As server_print_routes(). */
 void routes_print(FILE *out);
 
+extern const char *const health_offers[];
+extern const char *const problems_offers[];
+
 /* What answers; each in the file of its name. */
 int conversions_begin(struct exchange *x, struct error *err);
 int conversions_body(struct exchange *x, const void *data, size_t len,
@@ -56,7 +64,9 @@ int conversions_inspect(struct exchange *x, struct error *err);
 void conversions_close(struct exchange *x);
 int health_live(struct exchange *x, struct error *err);
 int health_ready(struct exchange *x, struct error *err);
-int openapi_get(struct exchange *x, struct error *err);
+int openapi_yaml(struct exchange *x, struct error *err);
+int openapi_json(struct exchange *x, struct error *err);
+int problems_get(struct exchange *x, struct error *err);
 int upload_routes_begin_all(struct exchange *x, struct error *err);
 int upload_routes_finish_all(struct exchange *x, struct error *err);
 int upload_routes_begin_one(struct exchange *x, struct error *err);

@@ -3,9 +3,11 @@
 
 Compares it with `switchyard serve --list-routes`, checks that every $ref leads
 somewhere, that operation ids are unique, and that the problems it names are in
-the program's list of errors, with their status. Exits with 77 without PyYAML.
+the program's list of errors, with their status, and that openapi.json says the
+same; --write makes that. Exits with 77 without PyYAML.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -82,11 +84,25 @@ def unknown_slugs(document):
                         yield f"{status} {slug}"
 
 
+def is_stale(document, path):
+    with open(path, encoding="utf-8") as f:
+        return f.read() != as_json(document)
+
+
+def as_json(document):
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
 def main():
     path = os.path.join(SRCDIR, "openapi.yaml")
     with open(path, encoding="utf-8") as f:
         text = f.read()
     document = yaml.safe_load(text)
+    path = os.path.join(SRCDIR, "openapi.json")
+    if sys.argv[1:] == ["--write"]:
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(as_json(document))
+        return
     program, description = routes_of_program(), routes_of_description(document)
     ids = re.findall(r"operationId: (\w+)", text)
     problems = [f"not described: {r}" for r in sorted(program - description)]
@@ -94,6 +110,8 @@ def main():
     problems += [f"leads nowhere: {r}" for r in bad_refs(document)]
     problems += [f"twice: {i}" for i in sorted(set(ids)) if ids.count(i) > 1]
     problems += [f"no such problem: {s}" for s in sorted(set(unknown_slugs(document)))]
+    if is_stale(document, path):
+        problems.append("openapi.json is another; see --write")
     if "<<:" in text:
         problems.append("merge keys are not YAML 1.2")
     for problem in problems:

@@ -1,12 +1,13 @@
 """The service's edge: tokens, origins, rates, settings, metrics, signals."""
 import json
 import os
+import re
 import signal
 import subprocess
 import time
 
 import pytest
-from conftest import PROGRAM
+from conftest import PROGRAM, TESTS
 from test_service import Server, serving, soon
 
 READ, CONVERT, ADMIN = "r" * 20, "c" * 20, "a" * 20
@@ -191,3 +192,115 @@ def test_idle_memory_and_start(tmp_path):
     assert ready == 200
     assert seconds < 1  # a few milliseconds, but machines are busy
     assert resident < 16 << 10, f"{resident} kB"
+
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+@pytest.mark.parametrize("header, kept", [
+    (f"00-{TRACE}-b7ad6b7169203331-01", True),
+    (f"00-{TRACE}-b7ad6b7169203331-01-more", False),
+    (f"00-{'0' * 32}-b7ad6b7169203331-01", False),
+    (f"00-{TRACE.upper()}-b7ad6b7169203331-01", False),
+    (f"cc-{TRACE}-b7ad6b7169203331-01-what-the-future-brings", True),
+    ("\"}{", False),
+    (None, False),
+])
+def test_trace(guarded, header, kept):
+    """A caller's trace goes on, in the problem and in the log."""
+    headers = {"traceparent": header} if header else {}
+    reply = guarded.request("GET", "/nothing", **headers)
+    trace = json.loads(reply.data)["trace_id"]
+    assert len(trace) == 32 and int(trace, 16)
+    assert (trace == TRACE) == kept
+    request = reply.headers["X-Request-Id"]
+    assert soon(lambda: any(f"trace={trace}" in line and request in line
+                            for line in guarded.log().splitlines()))
+
+
+@pytest.mark.parametrize("path, accept, status", [
+    ("/metrics", "text/plain;version=0.0.4;q=0.5, */*;q=0.1", 200),
+    ("/metrics", "application/json", 406),
+    ("/openapi.yaml", "application/json", 406),
+    ("/openapi.json", "application/json", 200),
+    ("/openapi.json", "application/json;q=0, */*", 406),
+    ("/readyz", "image/png", 406),
+    ("/livez", "image/png", 200),
+    ("/v1/uploads", "text/html, */*;q=0.8", 200),
+    ("/v1/uploads", "text/html", 406),
+])
+def test_accept(guarded, path, accept, status):
+    reply = guarded.request("GET", path, Accept=accept, **bearer(READ))
+    assert reply.status == status, reply.data
+    if status == 406:
+        problem = json.loads(reply.data)
+        assert problem["type"] == "/problems/not-acceptable"
+        assert "/" in problem["expected"]
+
+
+def test_accept_is_checked_before_the_body(guarded):
+    reply = guarded.request("POST", "/v1/inspect", b"x" * 100,
+                            Accept="text/html", **bearer(CONVERT))
+    assert reply.status == 406
+    assert json.loads(reply.data)["expected"] == "application/json"
+
+
+def test_description(guarded):
+    yaml = pytest.importorskip("yaml")
+    document = json.loads(guarded.request("GET", "/openapi.json").data)
+    assert document == yaml.safe_load(
+        guarded.request("GET", "/openapi.yaml").data)
+
+
+def test_problems(guarded):
+    """Every type of problem can be looked up, and says more than its title."""
+    source = (TESTS.parent / "src/base/error.h").read_text()
+    known = re.findall(r'X\(ERR_\w+, \w+, (\d+),\s+"([^"]+)"',
+                       source.replace("\\\n", " "))
+    assert len(known) > 40
+    for status, slug in known:
+        reply = guarded.request("GET", f"/problems/{slug}")
+        assert reply.status == 200, slug
+        told = json.loads(reply.data)
+        assert told["type"] == f"/problems/{slug}"
+        assert told["status"] == int(status)
+        assert told["title"] != told["meaning"], slug
+        page = guarded.request("GET", f"/problems/{slug}",
+                               Accept="text/html,*/*;q=0.8")
+        assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert f"<h1>{told['title']}</h1>" in page.data.decode()
+        page = guarded.request("GET", f"/problems/{slug}", Accept="text/plain")
+        assert page.data.decode().startswith(f"{told['title']}\n\n")
+    for slug in ("ok", "nonsense", "busy%00", "a" * 300):
+        assert guarded.request("GET", f"/problems/{slug}").status == 404, slug
+
+
+def test_readiness(tmp_path):
+    with serving(tmp_path) as server:
+        reply = server.request("GET", "/readyz")
+        assert (reply.status, reply.data) == (200, b"ok\n")
+        for path, accept in (("/readyz?verbose", "*/*"),
+                             ("/readyz?verbose=1", "text/plain"),
+                             ("/readyz", "application/json")):
+            reply = server.request("GET", path, Accept=accept)
+            assert reply.status == 200
+            report = json.loads(reply.data)
+            assert report["ready"]
+            assert [c["name"] for c in report["checks"] if c["ok"]] == [
+                "running", "database", "disk", "queue"]
+
+
+def test_not_ready(tmp_path):
+    """It says why, and what is well all the same."""
+    with serving(tmp_path, "--min-free", "9999TiB") as server:
+        reply = server.request("GET", "/readyz")
+        assert reply.status == 503
+        assert int(reply.headers["Retry-After"]) >= 1
+        problem = json.loads(reply.data)
+        assert problem["type"] == "/problems/busy"
+        reply = server.request("GET", "/readyz?verbose")
+        assert reply.status == 503
+        report = json.loads(reply.data)
+        assert not report["ready"]
+        assert [c["name"] for c in report["checks"] if not c["ok"]] == ["disk"]
+        assert report["checks"][2]["detail"] == problem["detail"]

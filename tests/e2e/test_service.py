@@ -538,7 +538,7 @@ def test_request_id(server):
     assert soon(lambda: "request_id=my-id.1_A" in server.log())
     for bad in "a b", "a" * 65, "<script>", "":
         reply = server.request("GET", "/livez", X_Request_Id=bad)
-        assert re.fullmatch("[0-9a-f]{16}", reply.headers["X-Request-Id"])
+        assert re.fullmatch("[0-9a-f]{20}", reply.headers["X-Request-Id"])
 
 
 def test_log(server):

@@ -1,6 +1,7 @@
 # One Check program for each module, made of the C file of its name: add it to
 # UNIT_TESTS. "make check" skips them where Check is not installed.
 UNIT_TESTS = \
+	%D%/test_accept \
 	%D%/test_access \
 	%D%/test_base \
 	%D%/test_blosc \

@@ -203,7 +203,7 @@ START_TEST(test_problem)
 
     error_set(&err, ERR_SHAPE, "bad \xff \xed\xa0\x80 name \"\xc3\xa4\"");
     error_subject(&err, "a\nb\xc3");
-    problem_write(&err, "id-1", &b);
+    problem_write(&err, "id-1", "abc", &b);
     doc = json_loadb((char *)b.data, b.len, 0, NULL);
     ck_assert_ptr_nonnull(doc);
     ck_assert_str_eq(json_string_value(json_object_get(doc, "type")),
@@ -216,6 +216,8 @@ START_TEST(test_problem)
                      "a\nb\xef\xbf\xbd");
     ck_assert_str_eq(json_string_value(json_object_get(doc, "request_id")),
                      "id-1");
+    ck_assert_str_eq(json_string_value(json_object_get(doc, "trace_id")),
+                     "abc");
     ck_assert_ptr_null(json_object_get(doc, "hint"));
     json_decref(doc);
     buf_done(&b);
