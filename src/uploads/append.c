@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 #include "base/num.h"
-#include "store/store.h"
 #include "uploads/folder.h"
 #include "uploads/internal.h"
 #include "uploads/tus.h"
@@ -190,7 +189,7 @@ static int create_blob(struct uploads_append *a, struct error *err)
 static int put_names(struct uploads_append *a, const char *upload,
                      const char *path, struct error *err)
 {
-    int rc = store_check_name(path, err);
+    int rc = uploads_check_path(path, err);
 
     if (rc)
         return rc;

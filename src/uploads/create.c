@@ -8,23 +8,44 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/num.h"
+#include "base/utf8.h"
 #include "store/store.h"
 #include "uploads/folder.h"
 #include "uploads/internal.h"
 #include "uploads/tus.h"
+
+int uploads_check_path(const char *path, struct error *err)
+{
+    size_t left = strlen(path);
+    size_t component = 0;
+    size_t n = 0;
+    int rc = store_check_name(path, err);
+
+    for (const char *p = path; !rc && left > 0; p += n, left -= n) {
+        n = utf8_length(p, left);
+        component = *p == '/' ? 0 : component + n;
+        if (n == 0 || component > NAME_MAX) {
+            error_set(err, ERR_PATH, "'%.200s' can't be stored", path);
+            rc = error_expected(err, "UTF-8, of at most %d bytes between '/'",
+                                NAME_MAX);
+        }
+    }
+    return rc;
+}
 
 static int set_names(const struct uploads_new *what, struct uploads_file *f,
                      struct error *err)
 {
     const char *path = what->path ? what->path : "upload";
     const char *upload = what->upload;
-    int rc = store_check_name(path, err);
+    int rc = uploads_check_path(path, err);
 
     if (!rc)
         rc = uploads_new_id(f->id, err);

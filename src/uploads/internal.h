@@ -54,6 +54,12 @@ struct uploads_append {
 /* A new id of 32 hex digits, in the order of time. */
 int uploads_new_id(char id[UPLOADS_ID_MAX + 1], struct error *err);
 
+/*
+ * ERR_PATH unless a file may have that path: one that a store takes, that every
+ * file system takes, and that can stand in JSON.
+ */
+int uploads_check_path(const char *path, struct error *err);
+
 /* ERR_QUOTA or ERR_SPACE unless that many bytes more may be stored. */
 int uploads_admit(struct uploads *u, uint64_t more, struct error *err);
 

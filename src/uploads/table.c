@@ -238,12 +238,13 @@ static int insert_file(struct db_tx *tx, const struct table_file *f,
 {
     const struct uploads_file *file = &f->file;
     struct db_query q;
-    int rc = table_make_upload(tx, file->upload, file->created, limits, err);
+    /* First what it replaces, which no longer counts against the limits. */
+    int rc = file->complete ? supersede(tx, file, freed, err) : 0;
 
+    if (!rc)
+        rc = table_make_upload(tx, file->upload, file->created, limits, err);
     if (!rc && !file->partial)
         rc = check_path(tx, file, err);
-    if (!rc && file->complete)
-        rc = supersede(tx, file, freed, err);
     if (rc)
         return rc;
     db_query(tx, &q,

@@ -167,7 +167,16 @@ END_TEST
 
 START_TEST(test_names)
 {
-    static const char *const paths[] = { "", "/a", "../a", "a//b", "a/." };
+    static char too_long[] =
+        "a/" /* and 256 more */
+        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    static const char *const paths[] = {
+        "",     "/a",      "../a",           "a//b",  "a/.",
+        "\xff", "a\xc3/b", "a/\xed\xa0\x80", too_long
+    };
     static const char *const uploads[] = { "short", "", "with space 123456",
                                            "../../../../../../x" };
     struct uploads_new what = { .length = 1 };
@@ -175,9 +184,11 @@ START_TEST(test_names)
 
     start();
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        const char *told = paths[i] == too_long ? "0123" : paths[i];
+
         what.path = paths[i];
-        ck_fails(uploads_create(up, &what, &f, &err), &err, ERR_PATH, paths[i]);
-        ck_fails(put(CHOSEN, paths[i], "x"), &err, ERR_PATH, paths[i]);
+        ck_fails(uploads_create(up, &what, &f, &err), &err, ERR_PATH, told);
+        ck_fails(put(CHOSEN, paths[i], "x"), &err, ERR_PATH, told);
     }
     what.path = "a";
     for (size_t i = 0; i < sizeof uploads / sizeof *uploads; i++) {
@@ -217,6 +228,7 @@ START_TEST(test_limits)
     up->limits.entries = 2;
     ck_ok(put(CHOSEN, "b", "x"), &err);
     ck_fails(put(CHOSEN, "c", "x"), &err, ERR_LIMIT, "files");
+    ck_ok(put(CHOSEN, "b", "y"), &err); /* in its place */
     up->limits.uploads = 1;
     ck_fails(uploads_create(up, &what, &f, &err), &err, ERR_LIMIT, "uploads");
     up->limits.uploads = 0;
