@@ -20,6 +20,10 @@ EXTRA_DIST += \
 	%D%/e2e/test_edge.py \
 	%D%/e2e/test_service.py \
 	%D%/e2e/test_transformers.py \
+	%D%/e2e/test_uploads.py \
+	%D%/e2e/test_uploads_clients.py \
+	%D%/e2e/test_uploads_kill.py \
+	%D%/e2e/tus.py \
 	%D%/golden/cases \
 	%D%/golden/cases.py \
 	%D%/golden/make.py \

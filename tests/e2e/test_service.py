@@ -42,12 +42,12 @@ MiB = 1 << 20
 class Server:
     """A running `switchyard serve` with a data folder of its own."""
 
-    def __init__(self, data, *args, before=()):
+    def __init__(self, data, *args, before=(), port=0):
         self.data = data
         self.log_path = Path(f"{data}.log")
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [*before, PROGRAM, "serve", "--listen", "127.0.0.1:0"]
+                [*before, PROGRAM, "serve", "--listen", f"127.0.0.1:{port}"]
                 + ["--data", str(data), *map(str, args)],
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -167,7 +167,7 @@ END_TEST
 
 START_TEST(test_names)
 {
-    static char too_long[] =
+    static const char too_long[] =
         "a/" /* and 256 more */
         "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
         "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
