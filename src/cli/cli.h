@@ -124,6 +124,7 @@ void cli_progress_stop(struct cli_progress *p);
 /* The subcommands. argv[0] is the subcommand's name. */
 int cmd_config(int argc, char **argv);
 int cmd_convert(int argc, char **argv);
+int cmd_health(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
 

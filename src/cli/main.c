@@ -21,6 +21,7 @@ static const struct command commands[] = {
     { "serve", "convert over HTTP", cmd_serve },
     { "config", "show the service's settings and where they come from",
       cmd_config },
+    { "health", "ask the service whether it is ready", cmd_health },
 };
 
 static void print_help(void)

@@ -1,6 +1,7 @@
 # Checks of the sources' text; each exits with 77 where its tool is missing.
 CHECKS = \
 	%D%/banned.sh \
+	%D%/docker.sh \
 	%D%/format.sh \
 	%D%/layers.sh \
 	%D%/openapi.py \

@@ -1,9 +1,12 @@
 """The service's edge: tokens, origins, rates, settings, metrics, signals."""
+import contextlib
 import json
 import os
 import re
 import signal
+import socket
 import subprocess
+import threading
 import time
 
 import pytest
@@ -304,3 +307,66 @@ def test_not_ready(tmp_path):
         assert not report["ready"]
         assert [c["name"] for c in report["checks"] if not c["ok"]] == ["disk"]
         assert report["checks"][2]["detail"] == problem["detail"]
+
+
+def health(*args, **environment):
+    return subprocess.run([PROGRAM, "health", *args], capture_output=True,
+                          text=True, timeout=30,
+                          env={**os.environ, **environment})
+
+
+def test_health(guarded):
+    """It needs no token, and finds the address where serve does."""
+    done = health("--listen", f"127.0.0.1:{guarded.port}")
+    assert (done.returncode, done.stdout) == (0, "ready\n"), done.stderr
+    for listen in (f"0.0.0.0:{guarded.port}", f"localhost:{guarded.port}"):
+        assert health(SWITCHYARD_LISTEN=listen).returncode == 0
+
+
+def test_health_of_everywhere(tmp_path):
+    """Where serve listens on every address, loopback is asked."""
+    everywhere = [PROGRAM, "serve", "--listen", "*:0", "--no-auth", "--data"]
+    with subprocess.Popen([*everywhere, tmp_path / "data"], text=True,
+                          stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL) as server:
+        port = server.stdout.readline().rpartition(":")[2].strip()
+        done = health("--listen", f"*:{port}")
+        server.terminate()
+    assert (done.returncode, done.stdout) == (0, "ready\n"), done.stderr
+
+
+def test_no_health(tmp_path):
+    with serving(tmp_path, "--min-free", "9999TiB") as server:
+        done = health("--listen", f"127.0.0.1:{server.port}")
+    assert done.returncode == 1
+    assert "not ready: " in done.stderr and "status 503" in done.stderr
+    done = health("--listen", f"127.0.0.1:{server.port}")  # it is gone
+    assert done.returncode == 1
+    assert "nothing answers on 127.0.0.1:" in done.stderr
+    assert health("--listen", "nowhere").returncode == 2
+
+
+@pytest.mark.parametrize("answer, said", [
+    (b"", "no HTTP service"),
+    (b"SSH-2.0-OpenSSH\r\n", "no HTTP service"),
+    (b"HTTP/1.1 500 x\r\n\r\nnot JSON", "no reason"),
+    (b"HTTP/1.1 503 x\r\n\r\n[1]", "no reason"),
+    (b"HTTP/1.1 503 x\r\n\r\n{\"detail\": \"tired\"}", "not ready: tired"),
+    (b"x" * (1 << 20), ""),
+])
+def test_health_of_strangers(answer, said):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(20)
+
+        def reply():
+            connection, _ = listener.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.recv(1000)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=reply)
+        thread.start()
+        done = health("--listen", "127.0.0.1:%d" % listener.getsockname()[1])
+        thread.join()
+    assert done.returncode not in (0, 2)
+    assert said in done.stderr
