@@ -3,7 +3,7 @@
  *
  * A path becomes a store and a folder inside it; the rest is the same for a
  * disk, an unpacked upload or a bucket. See locate.c for how the folder's kind
- * is found, t5x.c for its index
+ * is found, t5x.c for its index.
  */
 #include "checkpoint/checkpoint.h"
 

@@ -16,9 +16,11 @@ UNIT_TESTS = \
 	%D%/test_gin \
 	%D%/test_gin_find \
 	%D%/test_grid \
+	%D%/test_inline \
 	%D%/test_jobs \
 	%D%/test_jobs_work \
 	%D%/test_kernel \
+	%D%/test_leaf \
 	%D%/test_log \
 	%D%/test_metrics \
 	%D%/test_model \
@@ -124,6 +126,8 @@ check_PROGRAMS += %D%/gin_dump
 %C%_test_codec_SOURCES = %D%/test_codec.c %D%/records.c %D%/records.h
 %C%_test_msgpack_SOURCES = %D%/test_msgpack.c %D%/records.c %D%/records.h
 %C%_test_conversion_SOURCES = %D%/test_conversion.c %D%/records.c %D%/records.h
+%C%_test_inline_SOURCES = %D%/test_inline.c %D%/records.c %D%/records.h
+%C%_test_leaf_SOURCES = %D%/test_leaf.c %D%/records.c %D%/records.h
 %C%_test_zarr2_SOURCES = %D%/test_zarr2.c %D%/records.c %D%/records.h
 %C%_test_t5x_SOURCES = %D%/test_t5x.c %D%/records.c %D%/records.h
 %C%_test_checkpoint_SOURCES = %D%/test_checkpoint.c %D%/records.c %D%/records.h

@@ -409,6 +409,63 @@ START_TEST(test_fill_values)
 }
 END_TEST
 
+/*
+ * Opens the fixture's array with other metadata: it is refused, or what it says
+ * then is sound, and its first chunk is read or refused.
+ */
+static int open_changed(struct store *s, const void *meta, size_t len)
+{
+    struct scratch *scratch = NULL;
+    struct array *a = NULL;
+    const void *data = NULL;
+    struct error err;
+    bool absent;
+    int rc;
+
+    ck_ok(store_memory_put(s, "dtype-be-f4/.zarray", meta, len, &err), &err);
+    rc = zarr2_open(s, "dtype-be-f4", "a", NULL, &a, &absent, &err);
+    if (rc) {
+        ck_assert_int_eq(rc, (int)err.code);
+        ck_assert_ptr_null(a);
+        return rc;
+    }
+    ck_ok(array_check(a, &err), &err);
+    ck_ok(scratch_new(&scratch, &err), &err);
+    if (array_chunks(a) > 0 && array_chunk_bytes(a) < 1 << 20 &&
+        array_read_chunk(a, 0, ARRAY_MISSING_FILL, scratch, &data, NULL,
+                         &err) != 0)
+        ck_assert_int_eq(err.code, ERR_CHUNK);
+    scratch_free(scratch);
+    array_free(a);
+    return 0;
+}
+
+START_TEST(test_changed_metadata)
+{
+    const struct record *whole;
+    struct records records;
+    unsigned char *copy;
+    struct store *s;
+
+    records_load(&records, "zarr2");
+    s = records_store(&records, "");
+    whole = records_find(&records, "dtype-be-f4/.zarray");
+    copy = malloc(whole->len);
+    ck_assert_ptr_nonnull(copy);
+    for (size_t len = 0; len < whole->len; len++)
+        ck_assert_int_eq(open_changed(s, whole->data, len), ERR_METADATA);
+    for (size_t i = 0; i < whole->len * 8; i++) {
+        memcpy(copy, whole->data, whole->len);
+        copy[i / 8] ^= (unsigned char)(1U << i % 8);
+        open_changed(s, copy, whole->len);
+    }
+    ck_assert_int_eq(open_changed(s, whole->data, whole->len), 0);
+    free(copy);
+    store_free(s);
+    records_done(&records);
+}
+END_TEST
+
 START_TEST(test_fill_elements)
 {
     unsigned char out[3 * 7 + 1] = { 0 };
@@ -428,7 +485,7 @@ int main(void)
         test_fixtures,      test_codec_names,   test_absent_chunk,
         test_absent_number, test_damaged_chunk, test_huge_chunk_file,
         test_bad_metadata,  test_broken_json,   test_claims,
-        test_fill_values,   test_fill_elements,
+        test_fill_values,   test_fill_elements, test_changed_metadata,
     };
 
     return unit_run("zarr2", tests, sizeof tests / sizeof *tests);
