@@ -25,7 +25,8 @@
 #include "service/log.h"
 
 enum {
-    CONNECTION_MEMORY = 64 << 10, /* for a head; a longer one is answered 431 */
+    CONNECTION_MEMORY = 128 << 10, /* for a head, beyond which 431 is answered;
+                                      half of it for pieces of a body */
     THREAD_STACK = 1 << 20,
     HEAD_SECONDS = 60,
     BODY_SECONDS = 60,

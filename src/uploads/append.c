@@ -4,10 +4,13 @@
  * They are written where they belong at once. Writing back to the disk is
  * started every few MiB, so that the sync at the end finds little to do. What
  * is committed moves with each commit, and, for long appends without a
- * checksum, every CHECKPOINT bytes. Whatever lies beyond the committed offset
- * was promised to nobody and is cut off when an append fails or the process
- * died. After a failed sync the bytes are cut off as well, never synced again:
- * the kernel may have dropped them while it calls the next sync a success.
+ * checksum, every few seconds, which is what a crash may cost; going by time
+ * and not by bytes keeps fast senders from waiting for the disk all the time.
+ *
+ * Whatever lies beyond the committed offset was promised to nobody and is cut
+ * off when an append fails or the process died. After a failed sync the bytes
+ * are cut off as well, never synced again: the kernel may have dropped them
+ * while it calls the next sync a success.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +26,8 @@
 #include "uploads/tus.h"
 
 #define FLUSH_STRIDE ((uint64_t)8 << 20)
-#define CHECKPOINT ((uint64_t)64 << 20)
+
+enum { CHECKPOINT_SECONDS = 2 };
 
 static void append_free(struct uploads_append *a)
 {
@@ -45,7 +49,7 @@ static int append_new(struct uploads *u, const struct checksum *sum,
         return error_memory(err);
     a->u = u;
     a->fd = -1;
-    a->active = time(NULL);
+    a->active = a->synced = time(NULL);
     pthread_mutex_init(&a->lock, NULL);
     if (sum && sum->algorithm)
         rc = checksum_start(sum, &a->sum, err);
@@ -254,9 +258,11 @@ static int checkpoint(struct uploads_append *a, struct id_list *freed,
     if (fdatasync(a->fd) != 0)
         return folder_fail(errno, err, "cannot sync the upload to the disk");
     rc = table_advance(a->u->db, &a->file, a->at, time(NULL), freed, err);
-    if (!rc)
-        a->durable = a->at;
-    return rc;
+    if (rc)
+        return rc;
+    a->durable = a->at;
+    a->synced = time(NULL);
+    return 0;
 }
 
 /* Every few MiB: starts writing back, looks at the limits, commits. */
@@ -272,8 +278,8 @@ static int keep_up(struct uploads_append *a, struct error *err)
                     SYNC_FILE_RANGE_WRITE);
     a->flushed = a->at;
     rc = uploads_admit(a->u, 0, err);
-    if (!rc && !a->put && !a->sum && a->at - a->durable >= CHECKPOINT &&
-        a->at != a->file.length)
+    if (!rc && !a->put && !a->sum && a->at != a->file.length &&
+        a->active - a->synced >= CHECKPOINT_SECONDS)
         rc = checkpoint(a, &none, err);
     id_list_done(&none);
     return rc;

@@ -48,6 +48,7 @@ struct uploads_append {
     uint64_t flushed; /* writing back was started up to here */
     uint64_t budget;  /* bytes that the upload may still take */
     int64_t active;   /* seconds, when something was written last */
+    int64_t synced;   /* the same, when something was committed last */
     struct checksum_state *sum;
 };
 

@@ -382,6 +382,20 @@ def test_broken_connection_with_checksum_keeps_nothing(server):
     assert tus.patch(server, url, 0, data).status == 204
 
 
+def test_long_request_is_committed_meanwhile(server):
+    """Should it never end, not all of it has to be sent again."""
+    url = tus.create(server, 60 * MiB)
+    s = begin_patch(server, url, 0, 60 * MiB, bytes(20 * MiB))
+    time.sleep(3)
+    s.sendall(bytes(10 * MiB))
+    assert soon(lambda: tus.offset(server, url) >= 20 * MiB)
+    problem(tus.patch(server, url, tus.offset(server, url), b"x"), 423, "locked")
+    s.sendall(bytes(30 * MiB))
+    assert reply_to(s) == 204
+    s.close()
+    assert server.request("DELETE", url, **tus.headers()).status == 204
+
+
 def test_one_writer(server):
     data = some(MiB)
     url = tus.create(server, len(data))
