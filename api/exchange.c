@@ -143,7 +143,7 @@ int exchange_reply(struct exchange *x, unsigned status, uint64_t size,
     MHD_add_response_header(response, "X-Request-Id", x->id);
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
-                            "no-store");
+                            x->caching ? x->caching : "no-store");
     guard_add_cors(x, response);
     if (x->route && x->route->headers)
         x->route->headers(x, response);

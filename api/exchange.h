@@ -53,6 +53,7 @@ struct exchange {
     bool has_replied;
     bool must_close; /* after this reply */
     struct access_who who;
+    const char *caching;  /* Cache-Control; NULL: no-store */
     unsigned retry_after; /* seconds, for the reply; 0: not told */
     uint64_t received;    /* bytes of the body */
     uint64_t ignore_left; /* bytes that may still come in vain */

@@ -1,18 +1,25 @@
 libapi_a_SOURCES += \
 	%D%/accept.c %D%/accept.h \
 	%D%/conversions.c \
+	%D%/events.c \
 	%D%/exchange.c %D%/exchange.h \
+	%D%/file_reply.c %D%/file_reply.h \
 	%D%/form.c %D%/form.h \
 	%D%/gate.c %D%/gate.h \
 	%D%/guard.c %D%/guard.h \
 	%D%/header.c %D%/header.h \
 	%D%/health.c \
+	%D%/inputs.c %D%/inputs.h \
+	%D%/job_json.c %D%/job_json.h \
+	%D%/job_routes.c \
 	%D%/measure.c %D%/measure.h \
+	%D%/models.c \
 	%D%/multipart.c %D%/multipart.h \
 	%D%/openapi.c \
 	%D%/path.c %D%/path.h \
 	%D%/problem.c %D%/problem.h \
 	%D%/problems.c \
+	%D%/ranges.c %D%/ranges.h \
 	%D%/resources.c %D%/resources.h \
 	%D%/resumable.c %D%/resumable.h \
 	%D%/routes.c %D%/routes.h \

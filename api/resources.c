@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "inputs.h"
+#include "measure.h"
 #include "service.h"
 #include "service/log.h"
 
@@ -81,8 +83,45 @@ int resources_open(struct service *s, struct error *err)
     return rc;
 }
 
+static void on_stage(void *ctx, enum job_state stage, double seconds)
+{
+    measure_stage(((struct service *)ctx)->measure, stage, seconds);
+}
+
+static void on_trouble(void *ctx, const char *job, const struct error *err)
+{
+    (void)ctx;
+    log_failure(LOG_LEVEL_ERROR, job, "a worker is in trouble", err);
+}
+
+int resources_start(struct service *s, struct error *err)
+{
+    const struct settings *o = s->settings;
+    const struct worker_config config = {
+        .jobs = s->jobs,
+        .models = s->models,
+        .hooks = { .resolve = inputs_resolve,
+                   .release = inputs_release,
+                   .stage = on_stage,
+                   .trouble = on_trouble,
+                   .ctx = s },
+        .jobs_at_once = (unsigned)o->jobs_at_once,
+        .threads = (unsigned)o->threads,
+        .memory = o->memory / o->jobs_at_once,
+    };
+
+    return worker_start(&config, &s->worker, err);
+}
+
+void resources_stop(struct service *s, unsigned grace_seconds)
+{
+    worker_stop(s->worker, grace_seconds * 1000);
+    s->worker = NULL;
+}
+
 void resources_close(struct service *s)
 {
+    worker_stop(s->worker, 0);
     models_close(s->models);
     jobs_close(s->jobs);
     if (s->uploads)

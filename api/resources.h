@@ -14,6 +14,12 @@ struct service;
  */
 int resources_open(struct service *s, struct error *err);
 
+/* Starts the workers, when everything else is there. */
+int resources_start(struct service *s, struct error *err);
+
+/* Takes no more jobs, and puts back what does not end within the time. */
+void resources_stop(struct service *s, unsigned grace_seconds);
+
 /* Closes what was opened, in any state. No request is active any more. */
 void resources_close(struct service *s);
 

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "file_reply.h"
 #include "measure.h"
 #include "resumable.h"
 #include "transfer.h"
@@ -33,6 +34,39 @@ static const struct route routes[] = {
       .body = conversions_body,
       .finish = conversions_inspect,
       .close = conversions_close },
+    { .path = "/v1/conversions",
+      .methods = METHOD_GET | METHOD_POST,
+      .role = ROLE_READ,
+      .begin = job_routes_begin,
+      .body = job_routes_body,
+      .finish = job_routes_finish_all,
+      .close = job_routes_close },
+    { .path = "/v1/conversions/{id}",
+      .methods = METHOD_GET | METHOD_DELETE,
+      .role = ROLE_READ,
+      .finish = job_routes_finish_one },
+    { .path = "/v1/conversions/{id}/events",
+      .methods = METHOD_GET,
+      .role = ROLE_READ,
+      .finish = events_get },
+    { .path = "/v1/models",
+      .methods = METHOD_GET,
+      .role = ROLE_READ,
+      .finish = models_all },
+    { .path = "/v1/models/{owner}/{name}",
+      .methods = METHOD_GET | METHOD_DELETE,
+      .role = ROLE_READ,
+      .finish = models_one },
+    { .path = "/v1/models/{owner}/{name}/archive",
+      .methods = METHOD_GET,
+      .role = ROLE_READ,
+      .finish = models_archive },
+    { .path = "/v1/models/{owner}/{name}/files/{file...}",
+      .methods = METHOD_GET,
+      .role = ROLE_READ,
+      .finish = models_file,
+      .close = file_reply_close,
+      .headers = file_reply_headers },
     { .path = "/v1/uploads",
       .methods = METHOD_GET | METHOD_POST,
       .role = ROLE_READ,

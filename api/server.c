@@ -105,8 +105,8 @@ static void release(struct server *s)
         MHD_stop_daemon(s->daemon);
     watch_stop(s->service.watch);
     gate_free(s->service.gate);
-    measure_free(s->service.measure);
     resources_close(&s->service);
+    measure_free(s->service.measure);
     temp_close(s->service.temp);
     limiter_free(s->service.limiter);
     access_free(s->service.access);
@@ -143,6 +143,8 @@ static int open_service(struct service *s, struct error *err)
         rc = resources_open(s, err);
     if (!rc)
         rc = measure_new(s, &s->measure, err);
+    if (!rc)
+        rc = resources_start(s, err);
     if (!rc)
         rc = gate_new((unsigned)o->jobs_at_once, (unsigned)o->jobs_queued,
                       &s->gate, err);
@@ -216,15 +218,21 @@ static void wait_for_requests(const struct service *s, unsigned seconds)
 
 void server_stop(struct server *s)
 {
+    time_t began = time(NULL);
+    unsigned grace;
+    unsigned spent;
     MHD_socket listening;
 
     if (!s)
         return;
+    grace = (unsigned)s->service.settings->grace_time;
     s->service.draining = true;
     listening = MHD_quiesce_daemon(s->daemon);
     if (listening != MHD_INVALID_SOCKET)
         close(listening);
-    wait_for_requests(&s->service, (unsigned)s->service.settings->grace_time);
+    resources_stop(&s->service, grace);
+    spent = (unsigned)(time(NULL) - began);
+    wait_for_requests(&s->service, grace > spent ? grace - spent : 0);
     watch_cancel_all(s->service.watch);
     wait_for_requests(&s->service, LAST_REPLIES_SECONDS);
     release(s);

@@ -29,6 +29,7 @@ struct service {
     struct jobs *jobs;
     struct models *models;
     struct measure *measure;
+    struct worker *worker;
     unsigned tended;      /* how often resources_tend() was called */
     atomic_uint active;   /* requests */
     atomic_bool draining; /* no new work is taken */

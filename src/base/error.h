@@ -72,6 +72,10 @@ enum error_exit {
       "The body's media type is not supported")                                \
     X(ERR_NOT_ACCEPTABLE, EXIT_USAGE, 406, "not-acceptable",                   \
       "No acceptable representation")                                          \
+    X(ERR_PRECONDITION, EXIT_USAGE, 412, "precondition-failed",                \
+      "The resource is not the one that was stated")                           \
+    X(ERR_RANGE, EXIT_USAGE, 416, "range-not-satisfiable",                     \
+      "The range lies outside of the file")                                    \
     X(ERR_BUSY, EXIT_INTERNAL, 503, "busy", "The server is busy")              \
     X(ERR_UNAUTHORIZED, EXIT_USAGE, 401, "unauthorized",                       \
       "A valid token is needed")                                               \

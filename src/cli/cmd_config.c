@@ -40,8 +40,9 @@ static const struct cli_syntax syntax = {
         "same options,\nand where each comes from. The output is a valid "
         "file of settings.",
     .notes = "\nAn option can be given in the environment as well, as "
-             "SWITCHYARD_MAX_BODY, and in\nthe config-file, as \"max-body = "
-             "2GB\". Options win over the environment, that\nover the file.\n",
+             "SWITCHYARD_MAX_BODY,\nand in the config-file, as \"max-body = "
+             "2GB\". Options win over the environment,\nthat over the file; "
+             "\"switchyard config\" shows what is in force.\n",
     .options = options,
     .positional = NULL,
 };

@@ -42,8 +42,9 @@ static const struct cli_syntax syntax = {
              "tar.zst or zip, to\n/v1/convert. GET /openapi.yaml describes "
              "the rest.",
     .notes = "\nAn option can be given in the environment as well, as "
-             "SWITCHYARD_MAX_BODY, and in\nthe config-file, as \"max-body = "
-             "2GB\"; \"switchyard config\" shows what is in\nforce.\n",
+             "SWITCHYARD_MAX_BODY,\nand in the config-file, as \"max-body = "
+             "2GB\". Options win over the environment,\nthat over the file; "
+             "\"switchyard config\" shows what is in force.\n",
     .options = options,
 };
 

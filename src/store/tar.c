@@ -28,6 +28,7 @@ struct member {
     uint64_t data;  /* of its bytes, in the archive */
     uint64_t size;
     struct buf header;
+    int fd; /* the file, -1: of that name in the folder */
 };
 
 struct tar {
@@ -101,8 +102,8 @@ int tar_open(const char *folder, struct tar **out, struct error *err)
     if (!t)
         return error_memory(err);
     t->file = -1;
-    t->dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (t->dir < 0) {
+    t->dir = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (folder && t->dir < 0) {
         free(t);
         return error_errno(err, ERR_READ, errno, "cannot open the folder %s",
                            folder);
@@ -118,19 +119,23 @@ void tar_free(struct tar *t)
     for (size_t i = 0; i < t->count; i++) {
         free(t->members[i].name);
         buf_done(&t->members[i].header);
+        if (t->members[i].fd >= 0)
+            close(t->members[i].fd);
     }
     free(t->members);
     if (t->file >= 0)
         close(t->file);
-    close(t->dir);
+    if (t->dir >= 0)
+        close(t->dir);
     free(t);
 }
 
-int tar_add(struct tar *t, const char *name, uint64_t size, struct error *err)
+static int add(struct tar *t, const char *name, uint64_t size, int fd,
+               struct error *err)
 {
-    struct member m = { .start = t->end,
-                        .size = size,
-                        .header = BUF_INIT(HEADER_MAX) };
+    struct member m = {
+        .start = t->end, .size = size, .fd = fd, .header = BUF_INIT(HEADER_MAX)
+    };
     struct member *members =
         realloc(t->members, (t->count + 1) * sizeof *members);
     int rc;
@@ -150,6 +155,21 @@ int tar_add(struct tar *t, const char *name, uint64_t size, struct error *err)
     t->end = m.data + num_ceil_div(size, BLOCK) * BLOCK;
     t->members[t->count++] = m;
     return 0;
+}
+
+int tar_add(struct tar *t, const char *name, uint64_t size, struct error *err)
+{
+    return add(t, name, size, -1, err);
+}
+
+int tar_add_steal(struct tar *t, const char *name, uint64_t size, int fd,
+                  struct error *err)
+{
+    int rc = add(t, name, size, fd, err);
+
+    if (rc)
+        close(fd);
+    return rc;
 }
 
 uint64_t tar_size(const struct tar *t)
@@ -174,22 +194,32 @@ static size_t find(const struct tar *t, uint64_t at)
     return low;
 }
 
-static int read_member(struct tar *t, size_t i, uint64_t offset, void *dst,
-                       size_t len, size_t *got, struct error *err)
+/* The descriptor of a member: its own, or that of the file opened last. */
+static int open_member(struct tar *t, size_t i)
 {
-    const char *name = t->members[i].name;
-    ssize_t n;
-
+    if (t->members[i].fd >= 0)
+        return t->members[i].fd;
     if (t->file < 0 || t->open != i) {
         if (t->file >= 0)
             close(t->file);
         t->open = i;
-        t->file = openat(t->dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-        if (t->file < 0)
-            return error_errno(err, ERR_READ, errno, "cannot open %s", name);
+        t->file = openat(t->dir, t->members[i].name,
+                         O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     }
+    return t->file;
+}
+
+static int read_member(struct tar *t, size_t i, uint64_t offset, void *dst,
+                       size_t len, size_t *got, struct error *err)
+{
+    const char *name = t->members[i].name;
+    int fd = open_member(t, i);
+    ssize_t n;
+
+    if (fd < 0)
+        return error_errno(err, ERR_READ, errno, "cannot open %s", name);
     do
-        n = pread(t->file, dst, len, (off_t)offset);
+        n = pread(fd, dst, len, (off_t)offset);
     while (n < 0 && errno == EINTR);
     if (n < 0)
         return error_errno(err, ERR_READ, errno, "cannot read %s", name);

@@ -19,12 +19,19 @@ int tar_write_header(const char *name, uint64_t size, struct buf *out,
 
 struct tar;
 
-/* The caller frees *out. It belongs to one thread at a time. */
+/*
+ * The caller frees *out. It belongs to one thread at a time. folder may be
+ * NULL where every file is added by its descriptor.
+ */
 int tar_open(const char *folder, struct tar **out, struct error *err);
 void tar_free(struct tar *t);
 
 /* Adds a file of the folder, of exactly size bytes, as the next member. */
 int tar_add(struct tar *t, const char *name, uint64_t size, struct error *err);
+
+/* The same with a file that is open already; takes fd, also on failure. */
+int tar_add_steal(struct tar *t, const char *name, uint64_t size, int fd,
+                  struct error *err);
 
 /* Bytes of the archive with all that was added. */
 uint64_t tar_size(const struct tar *t);

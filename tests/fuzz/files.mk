@@ -10,6 +10,7 @@ FUZZ_TARGETS = \
 	%D%/fuzz_config \
 	%D%/fuzz_form \
 	%D%/fuzz_gin \
+	%D%/fuzz_http \
 	%D%/fuzz_index \
 	%D%/fuzz_json \
 	%D%/fuzz_multipart \

@@ -30,6 +30,7 @@ UNIT_TESTS = \
 	%D%/test_names \
 	%D%/test_path \
 	%D%/test_plan \
+	%D%/test_ranges \
 	%D%/test_safetensors \
 	%D%/test_settings \
 	%D%/test_sink \

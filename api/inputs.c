@@ -1,0 +1,279 @@
+/*
+ * Requests of jobs.
+ *
+ * They are checked twice with the same code: when they come, so that a mistake
+ * is told at once, and when the job runs, since by then an upload may be gone.
+ * Texts stay in the request; files of uploads are read when the job runs.
+ */
+#include "inputs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+
+enum { STATED_MAX = 8 << 20, OPTION_MAX = 64 };
+
+static const char *const members[] = { "checkpoint", "gin", "config", "model" };
+
+static int refuse(const char *member, const char *why, struct error *err)
+{
+    error_set(err, ERR_USAGE, "%.64s %s", member, why);
+    return error_subject(err, "%.64s", member);
+}
+
+static const char *text_of(const json_t *request, const char *member)
+{
+    return json_string_value(json_object_get(request, member));
+}
+
+static bool is_input(const char *name)
+{
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        if (!strcmp(members[i], name))
+            return true;
+    return false;
+}
+
+/* An option as text, as request_set() wants it. */
+static int option_text(const char *name, const json_t *value,
+                       char text[static OPTION_MAX], struct error *err)
+{
+    if (json_is_string(value))
+        snprintf(text, OPTION_MAX, "%s", json_string_value(value));
+    else if (json_is_integer(value))
+        snprintf(text, OPTION_MAX, "%lld",
+                 (long long)json_integer_value(value));
+    else if (json_is_boolean(value))
+        snprintf(text, OPTION_MAX, "%s",
+                 json_is_true(value) ? "true" : "false");
+    else
+        return refuse(name, "is not a text, a number or a truth value", err);
+    return 0;
+}
+
+static int set_options(const json_t *request, struct request *to,
+                       struct error *err)
+{
+    char text[OPTION_MAX];
+    const char *name;
+    json_t *value;
+    bool known = true;
+    int rc = 0;
+
+    json_object_foreach ((json_t *)(uintptr_t)request, name, value) {
+        if (is_input(name))
+            continue;
+        rc = option_text(name, value, text, err);
+        if (!rc)
+            rc = request_set(to, name, text, &known, err);
+        if (!rc && !known)
+            rc = refuse(name, "is not a member of a request", err);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+/* "upload:ID" of the member checkpoint into id. */
+static int checkpoint_id(const json_t *request,
+                         char id[static UPLOADS_ID_MAX + 1], struct error *err)
+{
+    const char *text = text_of(request, "checkpoint");
+    const char *path = "";
+
+    if (!text)
+        return refuse("checkpoint", "is missing or not a text", err);
+    if (uploads_parse_reference(text, id, &path) && !*path)
+        return 0;
+    refuse("checkpoint", "is not the name of an upload", err);
+    error_actual(err, "%.100s", text);
+    error_expected(err, "upload:ID");
+    return error_hint(err, "send it to /v1/uploads first");
+}
+
+static int check_stated(const json_t *request, const char *member, bool object,
+                        struct error *err)
+{
+    const json_t *value = json_object_get(request, member);
+
+    if (!value || json_is_string(value) || (object && json_is_object(value)))
+        return 0;
+    return refuse(member,
+                  object ? "is neither a text nor an object" : "is not a text",
+                  err);
+}
+
+int inputs_check(struct service *s, const json_t *request, struct error *err)
+{
+    char id[UPLOADS_ID_MAX + 1];
+    struct uploads_info info;
+    struct request options;
+    int rc;
+
+    if (!json_is_object(request))
+        return error_set(err, ERR_USAGE, "the request is not a JSON object");
+    request_init(&options);
+    rc = set_options(request, &options, err);
+    request_done(&options);
+    if (!rc)
+        rc = check_stated(request, "gin", false, err);
+    if (!rc)
+        rc = check_stated(request, "config", true, err);
+    if (!rc && json_object_get(request, "model"))
+        rc = text_of(request, "model")
+                 ? stored_check_name(text_of(request, "model"), err)
+                 : refuse("model", "is not a text", err);
+    if (!rc)
+        rc = checkpoint_id(request, id, err);
+    if (!rc)
+        rc = uploads_get(s->uploads, id, &info, err);
+    if (!rc && info.complete != info.files) {
+        error_set(err, ERR_UNFINISHED_UPLOAD, "the upload is not complete");
+        error_subject(err, "upload:%s", id);
+        rc = error_hint(err, "send the rest of it first");
+    }
+    return rc;
+}
+
+int inputs_identity(struct service *s, const json_t *request, struct buf *out,
+                    struct error *err)
+{
+    char id[UPLOADS_ID_MAX + 1];
+    struct uploads_info info;
+    int rc = checkpoint_id(request, id, err);
+
+    if (!rc)
+        rc = uploads_get(s->uploads, id, &info, err);
+    if (rc)
+        return rc;
+    buf_printf(out, "upload:%s created:%lld bytes:%llu files:%llu", id,
+               (long long)info.created, (unsigned long long)info.bytes,
+               (unsigned long long)info.files);
+    return buf_status(out, err);
+}
+
+static bool is_cancelled(void *ctx)
+{
+    return atomic_load((const atomic_bool *)ctx);
+}
+
+/* The folder of an upload, held while fn looks into it. */
+static int read_file(struct service *s, const char *id, const char *path,
+                     const atomic_bool *cancel, struct buf *out,
+                     struct error *err)
+{
+    char *folder = NULL;
+    char *whole = NULL;
+    int rc = store_check_name(path, err);
+
+    if (!rc)
+        rc = uploads_hold(s->uploads, id, err);
+    if (rc)
+        return rc;
+    rc = uploads_prepare(s->uploads, id, is_cancelled,
+                         (void *)(uintptr_t)cancel, &folder, err);
+    if (!rc && asprintf(&whole, "%s/%s", folder, path) < 0) {
+        whole = NULL;
+        rc = error_memory(err);
+    }
+    if (!rc)
+        rc = file_read(whole, out, err);
+    uploads_release(s->uploads, id);
+    free(whole);
+    free(folder);
+    return rc;
+}
+
+typedef int (*state_fn)(struct request *r, const char *name, const void *text,
+                        size_t len, struct error *err);
+
+/* The gin file or config that a request gives, if it gives one. */
+static int state(struct service *s, const json_t *request, const char *member,
+                 const char *name, const atomic_bool *cancel, state_fn set,
+                 struct request *to, struct error *err)
+{
+    const json_t *value = json_object_get(request, member);
+    const char *text = json_string_value(value);
+    struct buf b = BUF_INIT(STATED_MAX);
+    struct json_writer w = JSON_WRITER(&b, JSON_STYLE_COMPACT);
+    char id[UPLOADS_ID_MAX + 1];
+    const char *path = "";
+    int rc = 0;
+
+    if (!value)
+        return 0;
+    if (!text) {
+        json_value(&w, value);
+    } else if (uploads_parse_reference(text, id, &path) && *path) {
+        rc = read_file(s, id, path, cancel, &b, err);
+        name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+    } else {
+        buf_puts(&b, text);
+    }
+    if (!rc)
+        rc = buf_status(&b, err);
+    if (!rc)
+        rc = set(to, name, b.data, b.len, err);
+    buf_done(&b);
+    return rc;
+}
+
+static int open_folder(struct service *s, const char *id,
+                       const atomic_bool *cancel, struct worker_input *in,
+                       struct error *err)
+{
+    char *folder = NULL;
+    int rc = uploads_hold(s->uploads, id, err);
+
+    if (rc)
+        return rc;
+    in->held = strdup(id);
+    if (!in->held) {
+        uploads_release(s->uploads, id);
+        return error_memory(err);
+    }
+    rc = uploads_prepare(s->uploads, id, is_cancelled,
+                         (void *)(uintptr_t)cancel, &folder, err);
+    if (!rc)
+        rc = store_local_open(folder, &in->store, err);
+    free(folder);
+    return rc;
+}
+
+int inputs_resolve(void *ctx, const struct job *job, const atomic_bool *cancel,
+                   struct worker_input *in, struct error *err)
+{
+    struct service *s = ctx;
+    char id[UPLOADS_ID_MAX + 1];
+    json_t *request = NULL;
+    int rc = json_read(job->request, strlen(job->request), "the request",
+                       ERR_USAGE, &request, err);
+
+    if (!rc)
+        rc = inputs_check(s, request, err);
+    if (!rc)
+        rc = set_options(request, &in->request, err);
+    if (!rc)
+        rc = state(s, request, "gin", "model.gin", cancel, request_set_gin,
+                   &in->request, err);
+    if (!rc)
+        rc = state(s, request, "config", "config.json", cancel,
+                   request_set_config, &in->request, err);
+    if (!rc)
+        rc = checkpoint_id(request, id, err);
+    if (!rc)
+        rc = open_folder(s, id, cancel, in, err);
+    json_decref(request);
+    return rc;
+}
+
+void inputs_release(void *ctx, void *held)
+{
+    struct service *s = ctx;
+
+    uploads_release(s->uploads, held);
+    free(held);
+}

@@ -1,0 +1,31 @@
+/*
+ * What a job's request names: from JSON to a checkpoint's folder and options.
+ *
+ * A request is an object of checkpoint ("upload:ID"), gin and config (an
+ * "upload:ID/path", the text itself, for config an object), model, and the
+ * options of a conversion. It is kept with the job as canonical JSON.
+ */
+#ifndef SWITCHYARD_API_INPUTS_H
+#define SWITCHYARD_API_INPUTS_H
+
+#include <jansson.h>
+
+#include "jobs/worker.h"
+#include "service.h"
+
+/*
+ * Checks a request as a client sent it: ERR_USAGE names the member. The upload
+ * has to be there (ERR_NOT_FOUND).
+ */
+int inputs_check(struct service *s, const json_t *request, struct error *err);
+
+/* What identifies the input's bytes, for job_key(). */
+int inputs_identity(struct service *s, const json_t *request, struct buf *out,
+                    struct error *err);
+
+/* The worker's hooks; ctx is the service. */
+int inputs_resolve(void *ctx, const struct job *job, const atomic_bool *cancel,
+                   struct worker_input *input, struct error *err);
+void inputs_release(void *ctx, void *held);
+
+#endif

@@ -1,0 +1,104 @@
+/*
+ * Jobs as JSON: what was asked for, how far it is, what came of it.
+ */
+#include "job_json.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+void job_json_time(struct json_writer *w, const char *key, uint64_t ms)
+{
+    time_t at = (time_t)(ms / 1000);
+    char text[64];
+    struct tm utc;
+    size_t n;
+
+    json_key(w, key);
+    if (!ms || !gmtime_r(&at, &utc)) {
+        json_nul(w);
+        return;
+    }
+    n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(text + n, sizeof text - n, ".%03uZ", (unsigned)(ms % 1000));
+    json_str(w, text);
+}
+
+/* Text that is JSON already, from the record; null if there is none. */
+static void put_document(struct json_writer *w, const char *key,
+                         const char *text)
+{
+    json_t *value = NULL;
+
+    json_key(w, key);
+    if (!text || json_read(text, strlen(text), key, ERR_INTERNAL, &value, NULL))
+        json_nul(w);
+    else
+        json_value(w, value);
+    json_decref(value);
+}
+
+static void put_text(struct json_writer *w, const char *key, const char *text)
+{
+    json_key(w, key);
+    if (text)
+        json_str(w, text);
+    else
+        json_nul(w);
+}
+
+static void put_progress(struct json_writer *w, const struct job_progress *p)
+{
+    json_key(w, "progress");
+    json_open(w, '{');
+    json_key_u64(w, "bytes_done", p->bytes_done);
+    json_key_u64(w, "bytes_total", p->bytes_total);
+    json_key_u64(w, "tensors_done", p->tensors_done);
+    json_key_u64(w, "tensors_total", p->tensors_total);
+    json_key_u64(w, "bytes_per_second", p->rate);
+    json_key(w, "seconds_left");
+    if (p->remaining_ms)
+        json_double(w, (double)p->remaining_ms / 1000);
+    else
+        json_nul(w);
+    json_close(w, '}');
+}
+
+static void put_link(struct json_writer *w, const char *key, const char *format,
+                     const char *name)
+{
+    char text[200];
+
+    snprintf(text, sizeof text, "%s%s", format, name);
+    json_key_str(w, key, text);
+}
+
+void job_json(struct json_writer *w, const struct job *job,
+              const struct job_progress *progress)
+{
+    char events[64];
+
+    snprintf(events, sizeof events, "%s/events", job->id);
+    json_open(w, '{');
+    json_key_str(w, "id", job->id);
+    json_key_str(w, "state", job_state_name(job->state));
+    put_text(w, "model", job->model);
+    put_text(w, "revision", job->revision);
+    put_document(w, "request", job->request);
+    json_key_u64(w, "attempts", job->attempts);
+    job_json_time(w, "created", job->created);
+    job_json_time(w, "started", job->started);
+    job_json_time(w, "finished", job->finished);
+    if (progress)
+        put_progress(w, progress);
+    put_document(w, "problem", job->problem);
+    put_document(w, "report", job->report);
+    json_key(w, "links");
+    json_open(w, '{');
+    put_link(w, "self", "/v1/conversions/", job->id);
+    put_link(w, "events", "/v1/conversions/", events);
+    if (job->state == JOB_SUCCEEDED && job->model)
+        put_link(w, "model", "/v1/models/", job->model);
+    json_close(w, '}');
+    json_close(w, '}');
+}

@@ -1,0 +1,17 @@
+/*
+ * Jobs as JSON.
+ */
+#ifndef SWITCHYARD_API_JOB_JSON_H
+#define SWITCHYARD_API_JOB_JSON_H
+
+#include "base/json.h"
+#include "jobs/jobs.h"
+
+/* progress may be NULL. */
+void job_json(struct json_writer *w, const struct job *job,
+              const struct job_progress *progress);
+
+/* "2026-01-31T12:00:00.123Z" under key; null for 0. */
+void job_json_time(struct json_writer *w, const char *key, uint64_t ms);
+
+#endif
