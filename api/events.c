@@ -24,6 +24,12 @@ enum {
     RETRY_MS = 2000,
 };
 
+enum { OFFER_EVENTS, OFFER_LINES };
+
+const char *const events_offers[] = { [OFFER_EVENTS] = "text/event-stream",
+                                      [OFFER_LINES] = "application/x-ndjson",
+                                      NULL };
+
 struct stream {
     struct service *service;
     char id[JOB_ID_LEN + 1];
@@ -165,7 +171,6 @@ static int read_last_id(const struct exchange *x, uint64_t *last,
 static int open_stream(struct exchange *x, struct stream **out,
                        struct error *err)
 {
-    const char *accept = exchange_header(x, MHD_HTTP_HEADER_ACCEPT);
     const char *id = exchange_param(x, "id");
     struct job *job = NULL;
     struct stream *s;
@@ -182,7 +187,7 @@ static int open_stream(struct exchange *x, struct stream **out,
         return error_memory(err);
     s->service = x->service;
     memcpy(s->id, id, sizeof s->id - 1);
-    s->lines = accept && strstr(accept, "application/x-ndjson");
+    s->lines = x->offer == OFFER_LINES;
     s->seen = last;
     s->told = time(NULL);
     s->pending = BUF_INIT(PENDING_MAX);
@@ -206,8 +211,7 @@ int events_get(struct exchange *x, struct error *err)
         free_stream(s);
     if (r) {
         MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE,
-                                s->lines ? "application/x-ndjson"
-                                         : "text/event-stream");
+                                events_offers[x->offer]);
         MHD_add_response_header(r, "X-Accel-Buffering", "no");
     }
     return exchange_reply(x, MHD_HTTP_OK, 0, r, err);

@@ -89,6 +89,10 @@ static const char *const meanings[ERROR_COUNT] = {
                    "Send them again.",
     [ERR_TUS_VERSION] = "The header Tus-Resumable is missing, or names "
                         "another version than 1.0.0.",
+    [ERR_PRECONDITION] = "The header If-Match names another content than the "
+                         "resource has now. Fetch it again.",
+    [ERR_RANGE] = "The file is shorter than the range that was asked for. "
+                  "Content-Range says how long it is.",
     [ERR_DATABASE] = "The service's database cannot be read or written. Its "
                      "log has more under the request's id.",
     [ERR_QUEUE_FULL] = "So many jobs wait that no more is taken. The header "

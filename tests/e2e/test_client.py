@@ -99,16 +99,26 @@ def test_curl_upload(url, by_command, tmp_path):
     assert got["model.safetensors"] == by_command["model.safetensors"]
 
 
-def test_readme(url, tmp_path, by_command):
-    """The README's Python example runs, and does what it says."""
+def example(first_line, url):
+    """The README's Python example that begins so, for this server."""
     text = (TESTS.parent / "README.md").read_text()
-    code = re.search(r"(?m)^    import io, tarfile, requests\n(?:    .*\n)+",
-                     text).group()
+    code = re.search(rf"(?m)^    {first_line}\n(?:    .*\n)+", text).group()
     code = "\n".join(line[4:] for line in code.splitlines())
     code = code.replace("http://127.0.0.1:8080", url)
-    code = code.replace('"tests/', f'"{TESTS}/')
+    return code.replace('"tests/', f'"{TESTS}/')
+
+
+def test_readme_convert(url, tmp_path, by_command):
+    """The README's Python example runs, and does what it says."""
+    code = example("import io, tarfile, requests", url)
     code = code.replace('extractall("model")',
                         f'extractall("{tmp_path}/model")')
     exec(compile(code, "README.md", "exec"), {})  # noqa: S102
     got = {p.name: p.read_bytes() for p in (tmp_path / "model").iterdir()}
     assert got == by_command
+
+
+def test_readme_jobs(url, capsys):
+    code = example("import requests\n    url = .*", url)
+    exec(compile(code, "README.md", "exec"), {})  # noqa: S102
+    assert re.fullmatch("succeeded [0-9a-f]{40}\n", capsys.readouterr().out)
