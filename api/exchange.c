@@ -405,12 +405,27 @@ static enum MHD_Result take_body(struct exchange *x, const char *data,
     return MHD_YES;
 }
 
+/* Says why it was cancelled, where the request took too long. */
+static void explain_cancel(struct exchange *x)
+{
+    struct service *s = x->service;
+
+    if (x->err.code != ERR_CANCELLED || !watch_is_late(s->watch, x->watched))
+        return;
+    error_set(&x->err, ERR_CANCELLED,
+              "the request took longer than the service allows");
+    error_expected(&x->err, "at most %llu seconds",
+                   (unsigned long long)s->settings->request_time);
+}
+
 static enum MHD_Result take_end(struct exchange *x)
 {
+    watch_work(x->service->watch, x->watched, NULL);
     if (!x->err.code && x->method == METHOD_OPTIONS)
         has_failed(x, reply_options(x, &x->err));
     else if (!x->err.code)
         has_failed(x, x->route->finish(x, &x->err));
+    explain_cancel(x);
     watch_reply(x->service->watch, x->watched);
     return x->err.code ? reply_problem(x) : MHD_YES;
 }

@@ -29,8 +29,8 @@ enum {
                                       half of it for pieces of a body */
     THREAD_STACK = 1 << 20,
     HEAD_SECONDS = 60,
-    BODY_SECONDS = 60,
-    BODY_RATE = 1024, /* bytes in a second */
+    RATE_SECONDS = 60,
+    RATE = 1024, /* bytes in a second, of a body or a reply */
     LOOK_MS = 50,
     LAST_REPLIES_SECONDS = 2,
 };
@@ -133,10 +133,11 @@ static int open_access(struct server *s, struct error *err)
 
 static int open_service(struct service *s, struct error *err)
 {
-    static const struct watch_limits limits = { .head_seconds = HEAD_SECONDS,
-                                                .body_seconds = BODY_SECONDS,
-                                                .body_rate = BODY_RATE };
     const struct settings *o = s->settings;
+    const struct watch_limits limits = { .head_seconds = HEAD_SECONDS,
+                                         .rate_seconds = RATE_SECONDS,
+                                         .rate = RATE,
+                                         .total_seconds = o->request_time };
     int rc = temp_open(o->data, &s->temp, err);
 
     if (!rc)

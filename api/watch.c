@@ -2,19 +2,26 @@
  * The watch: a list of connections, and a thread that looks at it a few times a
  * second. Sockets are never closed here, only shut down, which makes the
  * connection's own thread see its end.
+ *
+ * How fast a reply is taken, the kernel knows: it counts the bytes that the
+ * client has acknowledged, whoever sent them. A reply that waits for something
+ * to tell has nothing in the kernel's queue, and all the time it wants.
  */
 #include "watch.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 
-enum { LOOK_MS = 200 };
+enum { LOOK_MS = 200, LAST_WORDS_SECONDS = 10 };
 
 enum phase { IN_HEAD, IN_BODY, IN_WORK, IN_REPLY };
 
@@ -23,8 +30,12 @@ struct watched {
     int socket;
     enum phase phase;
     time_t since;        /* when the phase began */
+    time_t deadline;     /* of the request; 0: in IN_HEAD */
+    bool late;           /* the work was cancelled for that */
     uint64_t bytes;      /* of the body, in IN_BODY */
-    atomic_bool *cancel; /* in IN_WORK */
+    atomic_bool *cancel; /* in IN_WORK; may be NULL */
+    time_t counted;      /* when acked was counted; 0: not yet */
+    uint64_t acked;      /* bytes that the client has taken, in IN_REPLY */
 };
 
 struct watch {
@@ -53,21 +64,75 @@ static bool has_left(int socket)
            (p.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
-static bool is_too_slow(const struct watch *w, const struct watched *c)
+/* What the client has taken so far, and whether more waits to be taken. */
+static bool count_acked(int socket, uint64_t *acked, bool *waits)
+{
+    struct tcp_info info;
+    socklen_t len = sizeof info;
+    int queued = 0;
+
+    memset(&info, 0, sizeof info);
+    if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &len) != 0 ||
+        ioctl(socket, SIOCOUTQ, &queued) != 0)
+        return false;
+    *acked = info.tcpi_bytes_acked;
+    *waits = queued > 0;
+    return true;
+}
+
+/* Counts anew after each stretch of rate_seconds, and when nothing waits. */
+static bool is_slow_reader(const struct watch *w, struct watched *c)
+{
+    time_t age = now() - c->counted;
+    bool waits = false;
+    bool slow = false;
+    uint64_t acked = 0;
+
+    if (c->counted && age == 0)
+        return false; /* once a second is enough */
+    if (!count_acked(c->socket, &acked, &waits))
+        return false;
+    if (c->counted && waits) {
+        if (age <= (time_t)w->limits.rate_seconds)
+            return false;
+        slow = (acked - c->acked) / (uint64_t)age < w->limits.rate;
+    }
+    c->counted = now();
+    c->acked = acked;
+    return slow;
+}
+
+static bool is_too_slow(const struct watch *w, struct watched *c)
 {
     time_t age = now() - c->since;
 
     if (c->phase == IN_HEAD)
         return age > (time_t)w->limits.head_seconds;
-    return c->phase == IN_BODY && age > (time_t)w->limits.body_seconds &&
-           c->bytes / (uint64_t)age < w->limits.body_rate;
+    if (c->phase == IN_REPLY)
+        return is_slow_reader(w, c);
+    return c->phase == IN_BODY && age > (time_t)w->limits.rate_seconds &&
+           c->bytes / (uint64_t)age < w->limits.rate;
+}
+
+/* Work that can be cancelled gets a little time to say so. */
+static void end_late(struct watched *c)
+{
+    if (c->phase != IN_WORK || !c->cancel) {
+        shutdown(c->socket, SHUT_RDWR);
+        return;
+    }
+    *c->cancel = true;
+    c->late = true;
+    c->deadline = now() + LAST_WORDS_SECONDS;
 }
 
 static void look_at(struct watch *w, struct watched *c)
 {
     if (is_too_slow(w, c))
         shutdown(c->socket, SHUT_RDWR);
-    if (c->phase == IN_WORK && (w->cancelled || has_left(c->socket)))
+    if (c->deadline && now() > c->deadline)
+        end_late(c);
+    if (c->cancel && (w->cancelled || has_left(c->socket)))
         *c->cancel = true;
 }
 
@@ -168,6 +233,13 @@ static void set_phase(struct watch *w, struct watched *c, enum phase phase,
         c->phase = phase;
         c->since = now();
         c->bytes = 0;
+        c->counted = 0;
+    }
+    if (phase == IN_HEAD) {
+        c->deadline = 0;
+        c->late = false;
+    } else if (!c->deadline) {
+        c->deadline = now() + (time_t)w->limits.total_seconds;
     }
     c->bytes += more;
     c->cancel = cancel;
@@ -194,6 +266,18 @@ void watch_work(struct watch *w, struct watched *c, atomic_bool *cancel)
 void watch_reply(struct watch *w, struct watched *c)
 {
     set_phase(w, c, IN_REPLY, 0, NULL);
+}
+
+bool watch_is_late(struct watch *w, struct watched *c)
+{
+    bool late;
+
+    if (!c)
+        return false;
+    pthread_mutex_lock(&w->lock);
+    late = c->late;
+    pthread_mutex_unlock(&w->lock);
+    return late;
 }
 
 void watch_cancel_all(struct watch *w)

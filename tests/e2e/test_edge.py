@@ -370,3 +370,53 @@ def test_health_of_strangers(answer, said):
         thread.join()
     assert done.returncode not in (0, 2)
     assert said in done.stderr
+
+
+def seconds_until_cut(server, head, piece=b""):
+    """How long a client that sends piece after piece keeps its connection."""
+    began = time.monotonic()
+    with server.socket(head) as connection:
+        connection.settimeout(0.2)
+        while time.monotonic() - began < 20:
+            with contextlib.suppress(TimeoutError):
+                if not connection.recv(100):
+                    break
+            try:
+                connection.sendall(piece)
+            except OSError:
+                break
+    return time.monotonic() - began
+
+
+UPLOAD = (b"POST /v1/convert HTTP/1.1\r\nHost: localhost\r\n"
+          b"Content-Length: 1000000\r\n\r\n")
+
+
+def test_request_time(tmp_path):
+    """However busy a request is, it ends; other requests never notice."""
+    with serving(tmp_path, "--request-time", "2s") as server:
+        assert 1.5 < seconds_until_cut(server, UPLOAD, b"x") < 10
+        assert server.request("GET", "/livez").status == 200
+
+
+def test_idle_time(tmp_path):
+    with serving(tmp_path, "--idle-time", "2s") as server:
+        assert 1.5 < seconds_until_cut(server, UPLOAD) < 10
+        assert 1.5 < seconds_until_cut(server, b"GET / HT") < 10
+        assert seconds_until_cut(server, UPLOAD, b"x") > 15
+
+
+def test_connections_of_one_client(tmp_path):
+    with serving(tmp_path, "--client-connections", 3) as server:
+        held = [server.socket() for _ in range(3)]
+        time.sleep(0.5)  # until the server has them all
+        with pytest.raises(OSError):
+            server.request("GET", "/livez")
+        for connection in held:
+            connection.close()
+
+        def answers():
+            with contextlib.suppress(OSError):
+                return server.request("GET", "/livez").status == 200
+
+        assert soon(answers)

@@ -3,6 +3,8 @@
  */
 #include "unit.h"
 
+#include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -16,18 +18,72 @@
 static struct watch *watch;
 static int ours, theirs; /* the two ends of a connection */
 
-static void connect_pair(unsigned head, unsigned body)
+static void start_watch(unsigned head, unsigned rate, unsigned total)
 {
     const struct watch_limits limits = { .head_seconds = head,
-                                         .body_seconds = body,
-                                         .body_rate = 1000 };
+                                         .rate_seconds = rate,
+                                         .rate = 1000,
+                                         .total_seconds = total };
     struct error err;
+
+    ck_ok(watch_start(&limits, &watch, &err), &err);
+}
+
+static void connect_pair_for(unsigned head, unsigned rate, unsigned total)
+{
     int pair[2];
 
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
     ours = pair[0];
     theirs = pair[1];
-    ck_ok(watch_start(&limits, &watch, &err), &err);
+    start_watch(head, rate, total);
+}
+
+static void connect_pair(unsigned head, unsigned rate)
+{
+    connect_pair_for(head, rate, 1000);
+}
+
+/* The same over TCP, with small buffers; our end does not block. */
+static void connect_tcp(unsigned rate)
+{
+    struct sockaddr_in to = { .sin_family = AF_INET,
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof to;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    int small = 8192;
+
+    setsockopt(listener, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+    ck_assert_int_eq(bind(listener, (struct sockaddr *)&to, len), 0);
+    ck_assert_int_eq(listen(listener, 1), 0);
+    ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&to, &len), 0);
+    theirs = socket(AF_INET, SOCK_STREAM, 0);
+    setsockopt(theirs, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    ck_assert_int_eq(connect(theirs, (struct sockaddr *)&to, len), 0);
+    ours = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+    ck_assert_int_ge(ours, 0);
+    close(listener);
+    start_watch(1000, rate, 1000);
+}
+
+/* Sends for some time, while the client takes want bytes each 50 ms. */
+static bool still_sends(unsigned ms, size_t want)
+{
+    static const struct timespec pause = { .tv_nsec = 50000000 };
+    static char piece[1 << 16];
+    ssize_t n = 0;
+
+    for (unsigned i = 0; i < ms / 50; i++) {
+        do
+            n = send(ours, piece, sizeof piece, MSG_NOSIGNAL);
+        while (n > 0);
+        if (errno == EPIPE || errno == ECONNRESET)
+            return false;
+        if (want > 0)
+            n = recv(theirs, piece, want, MSG_DONTWAIT);
+        nanosleep(&pause, NULL);
+    }
+    return true;
 }
 
 static void disconnect_pair(void)
@@ -96,6 +152,86 @@ START_TEST(test_patience)
     watch_reply(watch, c);
     ck_assert(!is_cut(2500));
     ck_assert(!cancel);
+    watch_remove(watch, c);
+    disconnect_pair();
+}
+END_TEST
+
+/* A reader without haste is cut off, one that keeps the rate is not. */
+START_TEST(test_slow_reader)
+{
+    struct watched *c;
+
+    connect_tcp(1);
+    c = watch_add(watch, ours);
+    watch_reply(watch, c);
+    ck_assert(still_sends(4000, 4096));
+    ck_assert(!still_sends(8000, 0));
+    watch_remove(watch, c);
+    disconnect_pair();
+}
+END_TEST
+
+/* A reply that has nothing to tell for a while is no client's fault. */
+START_TEST(test_quiet_reply)
+{
+    struct watched *c;
+
+    connect_tcp(1);
+    c = watch_add(watch, ours);
+    watch_reply(watch, c);
+    ck_assert_int_eq(send(ours, "x", 1, 0), 1);
+    ck_assert_int_eq(recv(theirs, (char[1]){ 0 }, 1, 0), 1);
+    ck_assert(!is_cut(4000));
+    watch_remove(watch, c);
+    disconnect_pair();
+}
+END_TEST
+
+START_TEST(test_too_long)
+{
+    struct watched *c;
+
+    connect_pair_for(1000, 1000, 1);
+    c = watch_add(watch, ours);
+    ck_assert(!is_cut(3000)); /* there is no request yet */
+    watch_body(watch, c, 1000000);
+    ck_assert(is_cut(5000));
+    watch_remove(watch, c);
+    disconnect_pair();
+}
+END_TEST
+
+/* Work is cancelled, and what it says of that still goes out. */
+START_TEST(test_too_long_work)
+{
+    atomic_bool cancel = false;
+    struct watched *c;
+
+    connect_pair_for(1000, 1000, 1);
+    c = watch_add(watch, ours);
+    watch_body(watch, c, 1000000);
+    watch_work(watch, c, &cancel);
+    ck_assert(!watch_is_late(watch, c));
+    ck_assert(becomes_true(&cancel));
+    ck_assert(watch_is_late(watch, c));
+    watch_reply(watch, c);
+    ck_assert(!is_cut(3000));
+    watch_head(watch, c);
+    ck_assert(!watch_is_late(watch, c));
+    watch_remove(watch, c);
+    disconnect_pair();
+}
+END_TEST
+
+START_TEST(test_too_long_wait)
+{
+    struct watched *c;
+
+    connect_pair_for(1000, 1000, 1);
+    c = watch_add(watch, ours);
+    watch_work(watch, c, NULL);
+    ck_assert(is_cut(5000));
     watch_remove(watch, c);
     disconnect_pair();
 }
@@ -199,9 +335,12 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { test_slow_head,  test_slow_body,
-                                   test_patience,   test_client_leaves,
-                                   test_cancel_all, test_gate };
+    const TTest *const tests[] = { test_slow_head,     test_slow_body,
+                                   test_patience,      test_slow_reader,
+                                   test_quiet_reply,   test_too_long,
+                                   test_too_long_work, test_too_long_wait,
+                                   test_client_leaves, test_cancel_all,
+                                   test_gate };
 
     return unit_run("watch", tests, sizeof tests / sizeof *tests);
 }
