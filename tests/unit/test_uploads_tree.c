@@ -8,6 +8,8 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "base/file.h"
+#include "checkpoint/checkpoint.h"
 #include "uploads/internal.h"
 
 START_TEST(test_folder)
@@ -146,6 +148,40 @@ START_TEST(test_archive)
     ck_assert_uint_eq(count_entries("trees"), 0);
     ck_assert_uint_eq(uploads_bytes(up), 0);
     free(path);
+    stop();
+}
+END_TEST
+
+/* The bundled sample, sent in pieces, and what it holds. */
+START_TEST(test_checkpoint)
+{
+    const char *srcdir = getenv("srcdir");
+    struct buf bytes = BUF_INIT(1 << 20);
+    struct checkpoint *c = NULL;
+    uint64_t at = 0;
+    const char *id;
+    char path[512];
+    char *tree;
+
+    snprintf(path, sizeof path, "%s/tests/sample/switch-tiny.tar.gz",
+             srcdir ? srcdir : ".");
+    ck_ok(file_read(path, &bytes, &err), &err);
+    start();
+    id = create(NULL, "switch-tiny.tar.gz", bytes.len);
+    while (at < bytes.len) {
+        size_t n = bytes.len - at < 7000 ? bytes.len - at : 7000;
+
+        ck_ok(append_bytes(id, at, bytes.data + at, n), &err);
+        at += n;
+    }
+    tree = prepare(id);
+    snprintf(path, sizeof path, "%s/checkpoint_500100", tree);
+    ck_ok(checkpoint_open_path(path, &c, &err), &err);
+    ck_assert_ptr_nonnull(checkpoint_find(c, "token_embedder/embedding"));
+    checkpoint_free(c);
+    buf_done(&bytes);
+    uploads_release(up, id);
+    free(tree);
     stop();
 }
 END_TEST
@@ -395,11 +431,12 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { test_folder,         test_put_after_prepare,
-                                   test_archive,        test_damaged_archive,
-                                   test_cancel,         test_concat,
-                                   test_concat_archive, test_sweep,
-                                   test_recovery,       test_threads };
+    const TTest *const tests[] = { test_folder,          test_put_after_prepare,
+                                   test_archive,         test_checkpoint,
+                                   test_damaged_archive, test_cancel,
+                                   test_concat,          test_concat_archive,
+                                   test_sweep,           test_recovery,
+                                   test_threads };
 
     return unit_run("uploads_tree", tests, sizeof tests / sizeof *tests);
 }
