@@ -795,3 +795,59 @@ def test_roles(tmp_path):
         # A method that is only said does not go round the role.
         more = tus.headers(X_HTTP_Method_Override="DELETE", **read)
         assert server.request("POST", url, **more).status == 403
+
+
+# What uploads are for.
+
+
+def finished(server, reply):
+    assert reply.status == 202, reply.data
+    url = reply.headers["Location"]
+    for _ in range(60):
+        job = tus.get(server, f"{url}?wait=5")
+        if job["state"] in ("succeeded", "failed", "cancelled"):
+            return job
+    raise AssertionError(job)
+
+
+def convert(server, **request):
+    return server.request("POST", "/v1/conversions", json.dumps(request),
+                          Content_Type="application/json")
+
+
+def test_archive_becomes_a_model(server, small):
+    """An archive by tus: converted, and closed by that."""
+    data = tar_of(small.path, mode="w:gz")
+    url = tus.create(server, len(data),
+                     Upload_Metadata=tus.metadata(filename="checkpoint.tar.gz"))
+    assert tus.patch(server, url, 0, data[:1000]).status == 204
+    id = url.rpartition("/")[2]
+    problem(convert(server, checkpoint=f"upload:{id}"), 409, "unfinished-upload")
+    assert tus.patch(server, url, 1000, data[1000:]).status == 204
+    job = finished(server, convert(server, checkpoint=f"upload:{id}"))
+    assert job["state"] == "succeeded", job
+    info = tus.get(server, url)
+    assert info["unpacked"] and not info["in_use"] and info["complete"]
+    problem(server.request("PUT", f"{url}/files/more", b"x"), 409, "in-use")
+    assert server.request("DELETE", url).status == 204
+
+
+def test_folder_becomes_a_model(server, small):
+    """A folder by PUT, with its gin file beside the checkpoint."""
+    upload = new_id()
+    base = f"{tus.UPLOADS}/{upload}/files/"
+    for path in small.path.rglob("*"):
+        if path.is_file():
+            name = urllib.parse.quote(str(path.relative_to(small.folder)))
+            assert server.request("PUT", base + name,
+                                  path.read_bytes()).status == 201
+    assert server.request("PUT", base + "model.gin",
+                          small.gin.read_bytes()).status == 201
+    job = finished(server, convert(
+        server, checkpoint=f"upload:{upload}", gin=f"upload:{upload}/model.gin",
+        model="acme/from-folder"))
+    assert job["state"] == "succeeded", job
+    reply = server.request(
+        "GET", "/v1/models/acme/from-folder/files/model.safetensors")
+    assert reply.data == small.files["model.safetensors"]
+    assert not tus.get(server, f"{tus.UPLOADS}/{upload}")["unpacked"]
