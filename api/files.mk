@@ -16,6 +16,7 @@ libapi_a_SOURCES += \
 	%D%/models.c \
 	%D%/multipart.c %D%/multipart.h \
 	%D%/openapi.c \
+	%D%/page.c %D%/page.h \
 	%D%/path.c %D%/path.h \
 	%D%/problem.c %D%/problem.h \
 	%D%/problems.c \

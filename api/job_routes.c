@@ -14,8 +14,8 @@
 #include "base/num.h"
 #include "inputs.h"
 #include "job_json.h"
+#include "page.h"
 #include "routes.h"
-#include "upload_json.h"
 
 enum { REQUEST_MAX = 9 << 20, WAIT_MAX = 60, RETRY_SECONDS = 1 };
 
@@ -179,7 +179,7 @@ static int create(struct exchange *x, struct error *err)
     return rc;
 }
 
-static int read_filter(const struct exchange *x, const struct upload_page *p,
+static int read_filter(const struct exchange *x, const struct page *p,
                        struct job_filter *f, struct error *err)
 {
     const char *state = exchange_query(x, "state");
@@ -201,22 +201,22 @@ static int list(struct exchange *x, struct error *err)
 {
     struct job_list jobs = { NULL, 0 };
     struct job_filter f;
-    struct upload_page p;
-    int rc = upload_json_open(x, "conversions", &p, err);
+    struct page p;
+    int rc = page_open(x, "conversions", &p, err);
 
     if (!rc)
         rc = read_filter(x, &p, &f, err);
     if (!rc)
         rc = jobs_list(x->service->jobs, &f, &jobs, err);
     if (rc) {
-        upload_json_done(&p);
+        page_done(&p);
         return rc;
     }
     for (size_t i = 0; i < jobs.count; i++)
-        if (upload_json_take(&p, jobs.items[i]->id))
+        if (page_take(&p, jobs.items[i]->id))
             job_json(&p.w, jobs.items[i], NULL);
     jobs_list_done(&jobs);
-    return upload_json_close(x, &p, err);
+    return page_reply(x, &p, err);
 }
 
 int job_routes_finish_all(struct exchange *x, struct error *err)

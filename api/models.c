@@ -14,9 +14,9 @@
 #include "base/json.h"
 #include "file_reply.h"
 #include "job_json.h"
+#include "page.h"
 #include "routes.h"
 #include "store/tar.h"
-#include "upload_json.h"
 
 enum { JSON_BYTES = 32 << 20, PIECE = 128 << 10 };
 
@@ -31,25 +31,25 @@ static void put_model(struct json_writer *w, const struct stored_model *m)
 int models_all(struct exchange *x, struct error *err)
 {
     struct stored_list models = { NULL, 0 };
-    struct upload_page p;
-    int rc = upload_json_open(x, "models", &p, err);
+    struct page p;
+    int rc = page_open(x, "models", &p, err);
 
     if (!rc)
         rc = models_list(x->service->models, exchange_query(x, "owner"),
                          *p.after ? p.after : NULL, p.limit + 1, &models, err);
     if (rc) {
-        upload_json_done(&p);
+        page_done(&p);
         return rc;
     }
     for (size_t i = 0; i < models.count; i++) {
-        if (!upload_json_take(&p, models.items[i]->name))
+        if (!page_take(&p, models.items[i]->name))
             continue;
         json_open(&p.w, '{');
         put_model(&p.w, models.items[i]);
         json_close(&p.w, '}');
     }
     stored_list_done(&models);
-    return upload_json_close(x, &p, err);
+    return page_reply(x, &p, err);
 }
 
 static void name_of(const struct exchange *x, char name[static 256])

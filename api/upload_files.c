@@ -6,6 +6,7 @@
  */
 #include <strings.h>
 
+#include "page.h"
 #include "routes.h"
 #include "transfer.h"
 #include "upload_json.h"
@@ -13,10 +14,10 @@
 static int write_file(void *ctx, const struct uploads_file *file,
                       struct error *err)
 {
-    struct upload_page *p = ctx;
+    struct page *p = ctx;
 
     (void)err;
-    if (upload_json_take(p, file->path))
+    if (page_take(p, file->path))
         upload_json_file(&p->w, file);
     return 0;
 }
@@ -26,17 +27,17 @@ int upload_files_list(struct exchange *x, struct error *err)
     struct uploads *u = x->service->uploads;
     const char *id = exchange_param(x, "id");
     struct uploads_info info;
-    struct upload_page p;
+    struct page p;
     int rc = uploads_get(u, id, &info, err);
 
     if (rc)
         return rc;
-    rc = upload_json_open(x, "files", &p, err);
+    rc = page_open(x, "files", &p, err);
     if (!rc)
         rc = uploads_files(u, id, p.after, p.limit + 1, write_file, &p, err);
     if (!rc)
-        return upload_json_close(x, &p, err);
-    upload_json_done(&p);
+        return page_reply(x, &p, err);
+    page_done(&p);
     return rc;
 }
 

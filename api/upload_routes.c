@@ -6,6 +6,7 @@
  * have many files, as JSON. A file that was created alone has the same id as
  * its upload.
  */
+#include "page.h"
 #include "resumable.h"
 #include "routes.h"
 #include "upload_json.h"
@@ -22,25 +23,25 @@ int upload_routes_begin_all(struct exchange *x, struct error *err)
 static int write_info(void *ctx, const struct uploads_info *info,
                       struct error *err)
 {
-    struct upload_page *p = ctx;
+    struct page *p = ctx;
 
     (void)err;
-    if (upload_json_take(p, info->id))
+    if (page_take(p, info->id))
         upload_json_info(&p->w, info);
     return 0;
 }
 
 static int list(struct exchange *x, struct error *err)
 {
-    struct upload_page p;
-    int rc = upload_json_open(x, "uploads", &p, err);
+    struct page p;
+    int rc = page_open(x, "uploads", &p, err);
 
     if (!rc)
         rc = uploads_list(x->service->uploads, p.after, p.limit + 1, write_info,
                           &p, err);
     if (!rc)
-        return upload_json_close(x, &p, err);
-    upload_json_done(&p);
+        return page_reply(x, &p, err);
+    page_done(&p);
     return rc;
 }
 
