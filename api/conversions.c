@@ -20,10 +20,10 @@
 
 #include "conversion.h"
 #include "routes.h"
-#include "store/tar.h"
+#include "tar_response.h"
 #include "upload.h"
 
-enum { STREAM_PIECE = 128 << 10, PLAN_JSON_MAX = 1 << 30, MAX_NAME = 1024 };
+enum { PLAN_JSON_MAX = 1 << 30, MAX_NAME = 1024 };
 
 struct direct {
     struct request request;
@@ -336,20 +336,6 @@ static int reply_file(struct exchange *x, const struct plan_file *f,
     return exchange_reply(x, MHD_HTTP_OK, f->size, r, err);
 }
 
-static ssize_t read_tar(void *ctx, uint64_t at, char *dst, size_t max)
-{
-    size_t got = 0;
-
-    if (tar_read(ctx, at, dst, max, &got, NULL))
-        return MHD_CONTENT_READER_END_WITH_ERROR;
-    return (ssize_t)got;
-}
-
-static void free_tar(void *ctx)
-{
-    tar_free(ctx);
-}
-
 /* The configuration comes first: it is what a reader wants to know first. */
 static int add_files(struct tar *t, const struct plan *p, struct error *err)
 {
@@ -371,6 +357,7 @@ static int reply_tar(struct exchange *x, const struct plan *p,
     const struct direct *j = x->job;
     struct MHD_Response *r;
     struct tar *t = NULL;
+    uint64_t size;
     int rc = tar_open(j->out, &t, err);
 
     if (!rc)
@@ -379,12 +366,10 @@ static int reply_tar(struct exchange *x, const struct plan *p,
         tar_free(t);
         return rc;
     }
-    r = MHD_create_response_from_callback(tar_size(t), STREAM_PIECE, read_tar,
-                                          t, free_tar);
-    if (!r)
-        tar_free(t);
+    size = tar_size(t);
+    r = tar_response_steal(t);
     add_headers(r, "model.tar", "application/x-tar", report);
-    return exchange_reply(x, MHD_HTTP_OK, r ? tar_size(t) : 0, r, err);
+    return exchange_reply(x, MHD_HTTP_OK, size, r, err);
 }
 
 int conversions_convert(struct exchange *x, struct error *err)

@@ -16,9 +16,9 @@
 #include "job_json.h"
 #include "page.h"
 #include "routes.h"
-#include "store/tar.h"
+#include "tar_response.h"
 
-enum { JSON_BYTES = 32 << 20, PIECE = 128 << 10 };
+enum { JSON_BYTES = 32 << 20 };
 
 static void put_model(struct json_writer *w, const struct stored_model *m)
 {
@@ -208,20 +208,6 @@ static int fill_tar(const struct exchange *x, const struct stored_model *m,
     return rc;
 }
 
-static ssize_t read_tar(void *ctx, uint64_t at, char *dst, size_t max)
-{
-    size_t got = 0;
-
-    if (tar_read(ctx, at, dst, max, &got, NULL))
-        return MHD_CONTENT_READER_END_WITH_ERROR;
-    return (ssize_t)got;
-}
-
-static void free_tar(void *ctx)
-{
-    tar_free(ctx);
-}
-
 int models_archive(struct exchange *x, struct error *err)
 {
     struct stored_model *m = NULL;
@@ -240,9 +226,7 @@ int models_archive(struct exchange *x, struct error *err)
         return rc;
     }
     size = tar_size(t);
-    r = MHD_create_response_from_callback(size, PIECE, read_tar, t, free_tar);
-    if (!r)
-        tar_free(t);
+    r = tar_response_steal(t);
     if (r) {
         MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE,
                                 "application/x-tar");
