@@ -20,7 +20,8 @@
 
 #define DEFAULT_MEMORY ((uint64_t)512 << 20)
 
-enum { MAX_THREADS = 1024 };
+/* How many budgets a single chunk may have, and what T5X makes of them. */
+enum { MAX_THREADS = 1024, OVER_BUDGET = 4, USUAL_CHUNK = 64 << 20 };
 
 static void fail(struct run *r, const struct error *err)
 {
@@ -143,6 +144,37 @@ static void write_report(const struct run *r, struct convert_report *report)
                  r->plan->tensors[r->overflow].model->name);
 }
 
+/*
+ * A chunk is decoded as a whole. One that is far larger than what the user
+ * allows would break that promise, and may be a forged one: it is refused.
+ */
+static int check_chunks(const struct plan *p, uint64_t memory,
+                        struct error *err)
+{
+    const struct checkpoint *c = p->checkpoint;
+    uint64_t most;
+
+    if (!num_mul(memory, OVER_BUDGET, &most))
+        most = UINT64_MAX;
+    most = num_max(most, USUAL_CHUNK);
+    for (size_t i = 0; i < c->count; i++) {
+        const struct array *a = c->arrays[i];
+
+        if (p->array_first[i] == p->array_first[i + 1] ||
+            array_chunk_bytes(a) <= most)
+            continue;
+        error_set(err, ERR_LIMIT,
+                  "a chunk of array %.200s is too large for the memory budget",
+                  a->name);
+        error_subject(err, "%s", a->name);
+        error_expected(err, "at most %llu bytes", (unsigned long long)most);
+        error_actual(err, "%llu bytes",
+                     (unsigned long long)array_chunk_bytes(a));
+        return error_hint(err, "allow more with --memory");
+    }
+    return 0;
+}
+
 int convert_run(const struct plan *p, struct sink *s,
                 const struct convert_options *o, struct convert_report *report,
                 struct error *err)
@@ -157,6 +189,9 @@ int convert_run(const struct plan *p, struct sink *s,
     if (pthread_mutex_init(&r.lock, NULL) != 0)
         return error_memory(err);
     r.files = calloc(p->file_count + 1, sizeof *r.files);
+    rc = check_chunks(p, memory, err);
+    if (rc)
+        goto out;
     rc = r.files ? schedule_make(p, memory / threads, &r.schedule, err)
                  : error_memory(err);
     if (rc)

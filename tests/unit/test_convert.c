@@ -473,9 +473,32 @@ START_TEST(test_plans_that_contradict_themselves)
 }
 END_TEST
 
+/* Memory is bounded by a setting, whatever the metadata claims. */
+START_TEST(test_chunk_beyond_all_budgets)
+{
+    const uint64_t shape[2] = { 3 << 20, 256 };
+    const struct convert_options o = { .threads = 1, .memory = 512 << 20 };
+    struct sink *sink = NULL;
+    struct fake_plan f;
+    struct error err;
+
+    fake_plan_init(&f);
+    fake_add_array(&f, DTYPE_F32, 2, shape, shape);
+    fake_add_tensor(&f, -1, false, DTYPE_F32);
+    fake_finish(&f, 1);
+    ck_ok(sink_memory_new(&sink, &err), &err);
+    ck_fails(convert_run(&f.plan, sink, &o, NULL, &err), &err, ERR_LIMIT,
+             "memory budget");
+    ck_assert_str_eq(err.actual, "3221225472 bytes");
+    sink_free(sink);
+    fake_plan_done(&f);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
+        test_chunk_beyond_all_budgets,
         test_random_grids,
         test_every_pair_of_dtypes,
         test_bands,
