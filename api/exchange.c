@@ -275,6 +275,17 @@ static int check_framing(struct exchange *x, struct error *err)
                      "the length of the body is stated more than once");
 }
 
+static int check_size(struct exchange *x, struct error *err)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+        x->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+
+    if (!info || info->header_size <= EXCHANGE_HEAD_MAX)
+        return 0;
+    error_set(err, ERR_HEAD, "the request's head is too large");
+    return error_expected(err, "at most %d bytes", EXCHANGE_HEAD_MAX);
+}
+
 /* A route that answers GET has nothing to offer to other methods. */
 static int check_accept(struct exchange *x, struct error *err)
 {
@@ -305,6 +316,8 @@ static int check_head(struct exchange *x, struct error *err)
     char allow[80];
     int rc = check_framing(x, err);
 
+    if (!rc)
+        rc = check_size(x, err);
     if (rc)
         return rc;
     if (!x->target)

@@ -64,6 +64,8 @@ static const char *const meanings[ERROR_COUNT] = {
     [ERR_METHOD] = "The address exists, but does not take this method. The "
                    "header Allow lists those it takes.",
     [ERR_MEDIA_TYPE] = "The body is in no form that is understood here.",
+    [ERR_HEAD] = "The address with its query and the headers are larger than "
+                 "the service reads. Cookies are the usual reason.",
     [ERR_NOT_ACCEPTABLE] = "The header Accept takes none of the media types "
                            "that there are here. The member expected lists "
                            "them.",

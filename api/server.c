@@ -25,8 +25,9 @@
 #include "service/log.h"
 
 enum {
-    CONNECTION_MEMORY = 128 << 10, /* for a head, beyond which 431 is answered;
-                                      half of it for pieces of a body */
+    /* Half of it is for pieces of a body, or for a head; a head that is still
+     * larger libmicrohttpd refuses by itself, with 431 as well. */
+    CONNECTION_MEMORY = 4 * EXCHANGE_HEAD_MAX,
     THREAD_STACK = 1 << 20,
     HEAD_SECONDS = 60,
     RATE_SECONDS = 60,

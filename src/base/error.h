@@ -70,6 +70,8 @@ enum error_exit {
       "The method is not allowed here")                                        \
     X(ERR_MEDIA_TYPE, EXIT_USAGE, 415, "unsupported-media-type",               \
       "The body's media type is not supported")                                \
+    X(ERR_HEAD, EXIT_USAGE, 431, "head-too-large",                             \
+      "The request's head is too large")                                       \
     X(ERR_NOT_ACCEPTABLE, EXIT_USAGE, 406, "not-acceptable",                   \
       "No acceptable representation")                                          \
     X(ERR_PRECONDITION, EXIT_USAGE, 412, "precondition-failed",                \
