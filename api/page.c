@@ -52,21 +52,44 @@ bool page_take(struct page *p, const char *name)
     return true;
 }
 
+static void put_encoded(struct buf *url, const char *text)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
+
+    for (; text && *text; text++)
+        if (strchr(plain, *text))
+            buf_putc(url, *text);
+        else
+            buf_printf(url, "%%%02X", (unsigned char)*text);
+}
+
+/* What else was asked for holds for the next page, too. */
+static enum MHD_Result put_argument(void *ctx, enum MHD_ValueKind kind,
+                                    const char *name, const char *value)
+{
+    struct buf *url = ctx;
+
+    (void)kind;
+    if (!strcmp(name, "limit") || !strcmp(name, "after"))
+        return MHD_YES;
+    put_encoded(url, name);
+    buf_putc(url, '=');
+    put_encoded(url, value);
+    buf_putc(url, '&');
+    return MHD_YES;
+}
+
 /* The address of the next page, relative to the host. */
 static const char *next_url(const struct exchange *x, struct page *p,
                             struct buf *url)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
-                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
-    const char *name = buf_str(&p->last);
-
-    buf_printf(url, "%s?limit=%u&after=", x->target, p->limit);
-    for (; name && *name; name++)
-        if (strchr(plain, *name))
-            buf_putc(url, *name);
-        else
-            buf_printf(url, "%%%02X", (unsigned char)*name);
-    return name ? buf_str(url) : NULL;
+    buf_printf(url, "%s?", x->target);
+    MHD_get_connection_values(x->connection, MHD_GET_ARGUMENT_KIND,
+                              put_argument, url);
+    buf_printf(url, "limit=%u&after=", p->limit);
+    put_encoded(url, buf_str(&p->last));
+    return buf_str(url);
 }
 
 static int reply_page(struct exchange *x, struct page *p, const char *next,

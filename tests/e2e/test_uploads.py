@@ -645,7 +645,7 @@ def test_pages(tmp_path):
     with serving(tmp_path, "--client-rate", 0) as server:
         assert tus.get(server, tus.UPLOADS) == {"uploads": [], "next": None}
         ids = [tus.create(server, 1).rpartition("/")[2] for _ in range(25)]
-        seen, url = [], tus.UPLOADS + "?limit=10"
+        seen, url = [], tus.UPLOADS + "?limit=10&filter=a%26b%c3%bc"
         while url:
             reply = server.request("GET", url)
             page = json.loads(reply.data)
@@ -653,6 +653,7 @@ def test_pages(tmp_path):
             seen += [u["id"] for u in page["uploads"]]
             url = page["next"]
             link = f'<{url}>; rel="next"' if url else None
+            assert url is None or "filter=a%26b%C3%BC&" in url
             assert reply.headers.get("Link") == link
         assert seen == sorted(ids)
         for limit in "0", "1001", "x", "-1", "":
