@@ -184,16 +184,19 @@ def test_metrics(tmp_path):
 @pytest.mark.memory
 def test_idle_memory_and_start(tmp_path):
     """A server that nobody asks anything is small, and there at once."""
-    began = time.monotonic()
-    server = Server(tmp_path / "data")
-    ready = server.request("GET", "/readyz").status
-    seconds = time.monotonic() - began
-    status = open(f"/proc/{server.process.pid}/status").read()
-    resident = next(int(line.split()[1]) for line in status.splitlines()
-                    if line.startswith("VmRSS"))
-    assert server.stop() == 0
-    assert ready == 200
-    assert seconds < 1  # a few milliseconds, but machines are busy
+    seconds = []
+    for _ in range(5):
+        began = time.monotonic()
+        server = Server(tmp_path / "data")
+        ready = server.request("GET", "/readyz").status
+        seconds.append(time.monotonic() - began)
+        status = open(f"/proc/{server.process.pid}/status").read()
+        resident = next(int(line.split()[1]) for line in status.splitlines()
+                        if line.startswith("VmRSS"))
+        assert server.stop() == 0
+        assert ready == 200
+    # About 15 ms; the least of several, since machines are busy.
+    assert min(seconds) < 0.05, seconds
     assert resident < 16 << 10, f"{resident} kB"
 
 
@@ -441,3 +444,35 @@ def test_size_of_head(guarded):
                         + b"x" * 1_000_000 + b"\r\n\r\n") as connection:
         with contextlib.suppress(ConnectionError):
             assert connection.recv(100).startswith(b"HTTP/1.1 431 ")
+
+
+def test_read_only_root(tmp_path):
+    """As in a container: nothing but the data folder can be written to."""
+    data = tmp_path / "data"
+    data.mkdir()
+    script = f"""
+        mount --bind '{data}' '{data}' && mount -o remount,bind,ro / || exit 77
+        touch '{tmp_path}/x' 2>/dev/null && exit 78
+        exec setpriv --no-new-privs --inh-caps=-all --bounding-set=-all "$@"
+    """
+    confined = ["unshare", "--user", "--map-root-user", "--mount",
+                "sh", "-c", script, "sh"]
+    try:
+        done = subprocess.run([*confined, PROGRAM, "--version"], timeout=30,
+                              capture_output=True)
+    except FileNotFoundError:
+        pytest.skip("no unshare here")
+    assert done.returncode != 78, "the root can be written to"
+    if done.returncode:
+        pytest.skip(f"no mounts here: {done.stderr}")
+    server = Server(data, before=confined)
+    try:
+        sample = (TESTS / "sample/switch-tiny.tar.gz").read_bytes()
+        assert health("--listen", f"127.0.0.1:{server.port}").returncode == 0
+        reply = server.request("POST", "/v1/convert", sample)
+        assert reply.status == 200, reply.data
+        reply = server.request("PUT", "/v1/uploads/abcdefghijklmnop/files/a",
+                               sample)
+        assert reply.status == 201, reply.data
+    finally:
+        assert server.stop() == 0
