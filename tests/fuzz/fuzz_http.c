@@ -1,12 +1,16 @@
 /*
- * api/path.c and api/ranges.c: up to the first zero byte a path, behind it a
- * Range header. What comes out stays inside the path and inside the file.
+ * api/path.c and the headers Range, Accept and traceparent: up to the first
+ * zero byte a path, behind it a header. What comes out stays inside the path,
+ * the file and the list of offers.
  */
+#include <stdlib.h>
 #include <string.h>
 
+#include "accept.h"
 #include "fuzz.h"
 #include "path.h"
 #include "ranges.h"
+#include "service/trace.h"
 
 enum { FILE_BYTES = 1000, TEXT_MAX = 8192 };
 
@@ -36,15 +40,41 @@ static void check_ranges(const char *text)
     }
 }
 
+static void check_accept(const char *text)
+{
+    static const char *const offers[] = { "text/plain", "application/json",
+                                          NULL };
+    int chosen = accept_choose(text, offers);
+
+    FUZZ_ASSERT(chosen >= -1 && chosen < 2);
+}
+
+static void check_trace(const char *text)
+{
+    struct trace t;
+
+    if (!trace_parse(text, &t))
+        return;
+    FUZZ_ASSERT(strlen(t.id) == TRACE_ID_LEN);
+    FUZZ_ASSERT(strlen(t.parent) == TRACE_SPAN_LEN);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    char text[TEXT_MAX + 1];
     size_t n = size < TEXT_MAX ? size : TEXT_MAX;
+    char *text = malloc(n + 1); /* where it ends, the sanitizer looks */
+    const char *header;
 
+    if (!text)
+        abort();
     if (n > 0)
         memcpy(text, data, n);
     text[n] = '\0';
+    header = strlen(text) < n ? text + strlen(text) + 1 : text;
     check_path(text);
-    check_ranges(strlen(text) < n ? text + strlen(text) + 1 : text);
+    check_ranges(header);
+    check_accept(header);
+    check_trace(header);
+    free(text);
     return 0;
 }
