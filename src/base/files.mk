@@ -1,5 +1,6 @@
 libcore_a_SOURCES += \
 	%D%/buf.c %D%/buf.h \
+	%D%/crc32c.c %D%/crc32c.h \
 	%D%/error.c %D%/error.h \
 	%D%/error_json.c %D%/error_json.h \
 	%D%/file.c %D%/file.h \

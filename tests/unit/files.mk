@@ -11,6 +11,7 @@ UNIT_TESTS = \
 	%D%/test_config_files \
 	%D%/test_conversion \
 	%D%/test_convert \
+	%D%/test_crc32c \
 	%D%/test_db \
 	%D%/test_dtype \
 	%D%/test_gin \
