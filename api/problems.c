@@ -107,6 +107,23 @@ static const char *const meanings[ERROR_COUNT] = {
                      "each time.",
     [ERR_QUOTA] = "All uploads and models together may not become larger. "
                   "Delete some.",
+    [ERR_URL] = "A URL begins with https:// or another scheme that is known "
+                "here, names a host, and has all but letters, digits and a "
+                "few marks escaped with '%'.",
+    [ERR_URL_DENIED] = "The service fetches from public addresses only, and "
+                       "from those that its settings name besides. What the "
+                       "URL or a redirect led to is none of them.",
+    [ERR_SOURCE] = "The server that holds the source could not be reached, or "
+                   "kept failing although the request was repeated. Try again "
+                   "later.",
+    [ERR_SOURCE_TIMEOUT] = "The server that holds the source did not send all "
+                           "of it in time. Try again later.",
+    [ERR_SOURCE_DENIED] = "The server that holds the source wants credentials "
+                          "that it was not given, or does not accept those "
+                          "that it was.",
+    [ERR_SOURCE_CHANGED] = "Something was written to the source while it was "
+                           "read. What was read is of no use: try again when "
+                           "the source is at rest.",
 };
 
 static enum error_code find(const char *slug)

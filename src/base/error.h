@@ -110,7 +110,18 @@ enum error_exit {
     X(ERR_ATTEMPTS, EXIT_INTERNAL, 500, "too-many-attempts",                   \
       "The job never ended")                                                   \
     X(ERR_QUOTA, EXIT_OUTPUT, 507, "quota-exceeded",                           \
-      "The storage quota is used up")
+      "The storage quota is used up")                                          \
+    X(ERR_URL, EXIT_USAGE, 400, "invalid-url", "The URL is not valid")         \
+    X(ERR_URL_DENIED, EXIT_USAGE, 403, "url-not-allowed",                      \
+      "The URL may not be fetched from here")                                  \
+    X(ERR_SOURCE, EXIT_SOURCE, 502, "source-failed",                           \
+      "The source's server failed")                                            \
+    X(ERR_SOURCE_TIMEOUT, EXIT_SOURCE, 504, "source-timeout",                  \
+      "The source's server took too long")                                     \
+    X(ERR_SOURCE_DENIED, EXIT_SOURCE, 422, "source-denied",                    \
+      "The source's server refuses access")                                    \
+    X(ERR_SOURCE_CHANGED, EXIT_SOURCE, 409, "source-changed",                  \
+      "The source changed while it was read")
 
 #define ERROR_ENUM(code, exit, http, slug, title) code,
 enum error_code { ERR_OK = 0, ERROR_CODES(ERROR_ENUM) ERROR_COUNT };

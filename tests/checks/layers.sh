@@ -8,7 +8,7 @@ failed=0
 declare -A layer=(
     [base]=0
     [tensor]=1 [store]=1 [service]=1 [db]=1
-    [checkpoint]=2 [safetensors]=2 [uploads]=2
+    [remote]=2 [checkpoint]=2 [safetensors]=2 [uploads]=2
     [model]=3 [grid]=3 [workspace]=3
     [plan]=4
     [schedule]=5
