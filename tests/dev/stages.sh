@@ -105,7 +105,7 @@ stage_asan() {
         TESTS='$(UNIT_TESTS) $(FUZZ_TARGETS) $(PROGRAM_TESTS)'
     venv
     SWITCHYARD=$PWD/build-asan/switchyard \
-        run_pytest tests/e2e -m 'not slow and not memory'
+        run_pytest "${AT_ONCE[@]}" tests/e2e -m 'not slow and not memory'
 }
 
 # The unit tests that use threads. gcc's runtime needs addresses where they
@@ -160,6 +160,9 @@ stage_fuzz() {
     done < <(find build-fuzz/tests/fuzz -name 'fuzz_*' -type f -executable | sort)
 }
 
+# Files of tests at the same time. Many of their tests wait more than they work.
+AT_ONCE=(-n $((JOBS + 2)) --dist loadfile --no-loadscope-reorder)
+
 # run_pytest [ARGUMENT...]: counts what pytest says at its end.
 run_pytest() {
     local out=$LOGS/$STAGE.pytest good bad
@@ -187,7 +190,10 @@ build_gcc() {
 
 stage_e2e() {
     venv
-    build_gcc && run_pytest tests/e2e -m 'not slow'
+    build_gcc || return
+    run_pytest "${AT_ONCE[@]}" tests/e2e -m 'not slow and not memory'
+    # These also take the time, so nothing runs beside them.
+    run_pytest tests/e2e -m 'memory and not slow'
 }
 
 stage_slow() {

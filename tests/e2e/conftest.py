@@ -1,4 +1,10 @@
-"""What the end-to-end tests share: the program, checkpoints, and a reader."""
+"""What the end-to-end tests share: the program, checkpoints, and a reader.
+
+They may run in several processes at once (pytest-xdist), a file's tests always
+in one of them, in their order. So each has ports and folders of its own, and
+what is dear to make is made once for all of them.
+"""
+import fcntl
 import json
 import os
 import subprocess
@@ -18,6 +24,15 @@ import run as golden  # noqa: E402
 
 PROGRAM = os.environ.get("SWITCHYARD", str(TESTS.parent / "build/switchyard"))
 SAMPLE_STEP = "checkpoint_500100"
+
+
+# What takes longest starts first, so that nobody waits for it at the end.
+LONGEST = ("test_kill.py", "test_schema.py", "test_service.py", "test_edge.py")
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda i: LONGEST.index(i.path.name)
+               if i.path.name in LONGEST else len(LONGEST))
 
 
 def pytest_configure(config):
@@ -79,12 +94,43 @@ def sample(tmp_path_factory):
                            gin=TESTS / "sample/model.gin")
 
 
+def once(tmp_path_factory, name, fill):
+    """A folder that fill(folder) makes for all processes of this run."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    folder = root / name
+    with open(root / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            half = root / f"{name}.half"
+            half.mkdir()
+            fill(half)
+            half.rename(folder)
+    return folder
+
+
+LARGE = ["--d-model", 512, "--heads", 8, "--d-kv", 64, "--d-ff", 2048,
+         "--vocab", 8192, "--experts", 8, "--optimizer", "none", "--values",
+         "normal", "--chunk-bytes", 4 << 20, "--jobs", os.cpu_count()]
+
+
 @pytest.fixture(scope="session")
 def large(tmp_path_factory):
     """About 400 MB of float32 in chunks of 4 MiB, compressed."""
-    folder = tmp_path_factory.mktemp("large") / "checkpoint"
-    make(folder, "--d-model", 512, "--heads", 8, "--d-kv", 64, "--d-ff", 2048,
-         "--vocab", 8192, "--experts", 8, "--optimizer", "none", "--values",
-         "normal", "--compressor", '{"id":"zstd","level":1}', "--chunk-bytes",
-         4 << 20, "--jobs", os.cpu_count())
-    return folder
+    def fill(folder):
+        make(folder / "checkpoint", *LARGE, "--compressor",
+             '{"id":"zstd","level":1}')
+    return once(tmp_path_factory, "large", fill) / "checkpoint"
+
+
+@pytest.fixture(scope="session")
+def slow(tmp_path_factory):
+    """The same in gzip, which takes a while to convert: a folder and a tar."""
+    def fill(folder):
+        make(folder / "checkpoint_1", *LARGE)
+        with tarfile.open(folder / "checkpoint.tar", "w") as tar:
+            tar.add(folder / "checkpoint_1", "checkpoint_1")
+    folder = once(tmp_path_factory, "slow", fill)
+    return SimpleNamespace(checkpoint=folder / "checkpoint_1",
+                           tar=folder / "checkpoint.tar")

@@ -245,24 +245,15 @@ def test_list(server, stored):
     assert ask(server, "GET", "/v1/conversions?state=odd").status == 400
 
 
-def large_upload(server, folder):
-    make(folder / "checkpoint_1", "--d-model", 512, "--heads", 8, "--d-kv", 64,
-         "--d-ff", 2048, "--vocab", 8192, "--experts", 8, "--optimizer",
-         "none", "--values", "normal", "--jobs", 2)
-    tar = folder / "c.tar"
-    with tarfile.open(tar, "w") as t:
-        t.add(folder / "checkpoint_1", "checkpoint_1")
-    return upload(server, "large-of-the-tests", {"c.tar": tar.read_bytes()})
-
-
 def state_of(server, job):
     return ask(server, "GET", f"/v1/conversions/{job['id']}").json["state"]
 
 
-def test_cancel_and_restart(tmp_path):
+def test_cancel_and_restart(tmp_path, slow):
     """A live job ends soon; one whose process is killed runs again."""
     server = Server(tmp_path / "data", "--threads", 1, "--client-rate", 0)
-    reference = large_upload(server, tmp_path)
+    with open(slow.tar, "rb") as body:
+        reference = upload(server, "large-of-the-tests", {"c.tar": body})
     job = submit(server, checkpoint=reference, model="a/cancelled").json
     assert soon(lambda: state_of(server, job) == "converting")
     began = time.monotonic()
@@ -278,7 +269,7 @@ def test_cancel_and_restart(tmp_path):
     job = finished(server, job)
     assert (job["state"], job["attempts"]) == ("succeeded", 2)
     out = tmp_path / "command"
-    converted(tmp_path / "checkpoint_1", "--out", out)
+    converted(slow.checkpoint, "--out", out)
     model = ask(server, "GET", "/v1/models/a/again").json
     assert {f["name"]: f["sha256"] for f in model["files"]} == {
         p.name: hashlib.sha256(p.read_bytes()).hexdigest()

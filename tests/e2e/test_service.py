@@ -166,18 +166,9 @@ def small(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def large(tmp_path_factory):
+def large(slow):
     """The body of a checkpoint that takes a while to convert."""
-    folder = tmp_path_factory.mktemp("large")
-    argv = "--d-model 512 --heads 8 --d-kv 64 --d-ff 2048 --vocab 8192 --experts 8"
-    argv += " --optimizer none --values normal --chunk-bytes 4194304"
-    argv = [str(folder / "checkpoint_1"), *argv.split(), "--jobs", "2"]
-    make_checkpoint.write_checkpoint(make_checkpoint.arguments(argv))
-    path = folder / "checkpoint.tar"
-    with tarfile.open(path, "w") as tar:
-        tar.add(folder / "checkpoint_1", "checkpoint_1")
-    shutil.rmtree(folder / "checkpoint_1")
-    return path
+    return slow.tar
 
 
 def tar_of(folder, prefix="checkpoint_500100/", mode="w", **more):
