@@ -18,21 +18,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "conversion.h"
+#include "body.h"
 #include "routes.h"
 #include "tar_response.h"
-#include "upload.h"
 
-enum { PLAN_JSON_MAX = 1 << 30, MAX_NAME = 1024 };
+enum { PLAN_JSON_MAX = 1 << 30 };
 
 struct direct {
-    struct request request;
-    struct buf seen; /* names of options given, each between line breaks */
-    char *file;      /* the one file that is wanted; NULL: all as tar */
-    char *folder;
-    char *in;
+    struct body body;
+    char *file; /* the one file that is wanted; NULL: all as tar */
     char *out;
-    struct upload *upload;
     struct convert_progress progress;
 };
 
@@ -40,147 +35,38 @@ void conversions_close(struct exchange *x)
 {
     struct direct *j = x->job;
 
-    upload_free(j->upload);
-    request_done(&j->request);
-    buf_done(&j->seen);
-    if (j->folder)
-        temp_remove(j->folder);
+    body_done(&j->body);
     free(j->file);
-    free(j->folder);
-    free(j->in);
     free(j->out);
     free(j);
     x->job = NULL;
 }
 
-static bool was_given(struct direct *j, const char *name)
-{
-    char line[64];
-    const char *seen = buf_str(&j->seen);
-
-    snprintf(line, sizeof line, "\n%s\n", name);
-    if (seen && strstr(seen, line))
-        return true;
-    buf_puts(&j->seen, line);
-    return false;
-}
-
-/* An option of the query or of the form. */
 static int set_option(void *ctx, const char *name, const char *value,
                       struct error *err)
 {
     struct direct *j = ctx;
     bool known = true;
-    int rc = 0;
+    int rc;
 
     if (!strcmp(name, "file")) {
         free(j->file);
         j->file = strdup(value);
-        rc = j->file ? 0 : error_memory(err);
-    } else {
-        rc = request_set(&j->request, name, value, &known, err);
+        return j->file ? 0 : error_memory(err);
     }
-    if (!known) {
-        error_set(err, ERR_USAGE, "there is no option '%.100s'", name);
-        error_subject(err, "%s", name);
-        return error_hint(err, "/openapi.yaml lists the options");
-    }
-    if (!rc && was_given(j, name)) {
-        error_set(err, ERR_USAGE, "%s is given twice", name);
-        rc = error_subject(err, "%s", name);
-    }
-    return rc;
-}
-
-struct query {
-    struct direct *job;
-    struct error *err;
-    int rc;
-};
-
-static enum MHD_Result take_argument(void *ctx, enum MHD_ValueKind kind,
-                                     const char *name, size_t name_len,
-                                     const char *value, size_t value_len)
-{
-    struct query *q = ctx;
-
-    (void)kind;
-    if (!value)
-        value = "";
-    if (strlen(name) != name_len || strlen(value) != value_len ||
-        name_len > MAX_NAME || value_len > MAX_NAME)
-        q->rc = error_set(q->err, ERR_USAGE, "the query is malformed");
-    else
-        q->rc = set_option(q->job, name, value, q->err);
-    return q->rc ? MHD_NO : MHD_YES;
-}
-
-static int read_query(struct exchange *x, struct error *err)
-{
-    struct query q = { .job = x->job, .err = err };
-
-    MHD_get_connection_values_n(x->connection, MHD_GET_ARGUMENT_KIND,
-                                take_argument, &q);
-    return q.rc;
+    rc = request_set(&j->body.request, name, value, &known, err);
+    return known ? rc : body_refuse_option(name, err);
 }
 
 /* Refuses at once what would be refused after the whole body. */
-static int check_capacity(struct exchange *x, struct error *err)
+static int check_capacity(struct service *s, struct error *err)
 {
-    struct service *s = x->service;
-    uint64_t length = 0;
-
     if (s->draining)
         return error_set(err, ERR_BUSY, "the service is shutting down");
-    if (gate_is_full(s->gate)) {
-        error_set(err, ERR_BUSY, "too many conversions wait already");
-        return error_hint(err, "try again later");
-    }
-    if (exchange_content_length(x, &length) && length > s->settings->max_body) {
-        error_set(err, ERR_LIMIT, "the request's body is too large");
-        error_expected(err, "at most %llu bytes",
-                       (unsigned long long)s->settings->max_body);
-        return error_actual(err, "%llu bytes", (unsigned long long)length);
-    }
-    return temp_check(s->temp, length, s->settings->min_free, err);
-}
-
-static int make_folders(struct direct *j, struct service *s, struct error *err)
-{
-    int rc = temp_make(s->temp, &j->folder, err);
-
-    if (rc)
-        return rc;
-    if (asprintf(&j->in, "%s/in", j->folder) < 0) {
-        j->in = NULL;
-        return error_memory(err);
-    }
-    if (asprintf(&j->out, "%s/out", j->folder) < 0) {
-        j->out = NULL;
-        return error_memory(err);
-    }
-    if (mkdir(j->in, 0700) != 0)
-        return error_errno(err, ERR_WRITE, errno, "cannot make a folder");
-    return 0;
-}
-
-static int start_upload(struct exchange *x, struct error *err)
-{
-    struct direct *j = x->job;
-    const struct settings *o = x->service->settings;
-    struct upload_target target = {
-        .folder = j->in,
-        .limits = { .bytes = o->max_upload,
-                    .entries = o->max_entries,
-                    .path = MAX_NAME,
-                    .reserve = o->min_free },
-        .request = &j->request,
-        .option = set_option,
-        .ctx = j,
-    };
-
-    return upload_new(&target, exchange_header(x, MHD_HTTP_HEADER_CONTENT_TYPE),
-                      &j->upload, err);
+    if (!gate_is_full(s->gate))
+        return 0;
+    error_set(err, ERR_BUSY, "too many conversions wait already");
+    return error_hint(err, "try again later");
 }
 
 int conversions_begin(struct exchange *x, struct error *err)
@@ -191,33 +77,33 @@ int conversions_begin(struct exchange *x, struct error *err)
     if (!j)
         return error_memory(err);
     x->job = j;
-    request_init(&j->request);
-    j->seen = BUF_INIT(MAX_NAME);
-    rc = read_query(x, err);
+    rc = check_capacity(x->service, err);
     if (!rc)
-        rc = check_capacity(x, err);
-    if (!rc)
-        rc = make_folders(j, x->service, err);
-    return rc ? rc : start_upload(x, err);
+        rc = body_begin(&j->body, x, false, set_option, j, err);
+    if (!rc && asprintf(&j->out, "%s/out", j->body.folder) < 0) {
+        j->out = NULL;
+        rc = error_memory(err);
+    }
+    return rc;
 }
 
 int conversions_body(struct exchange *x, const void *data, size_t len,
                      struct error *err)
 {
-    return upload_feed(((struct direct *)x->job)->upload, data, len, err);
+    struct direct *j = x->job;
+
+    return body_feed(&j->body, data, len, err);
 }
 
 /* The upload is complete: plans what was asked for. */
 static int make_plan(struct direct *j, struct conversion *c, struct error *err)
 {
     struct checkpoint *checkpoint = NULL;
-    int rc = upload_finish(j->upload, err);
+    int rc = body_finish(&j->body, err);
 
-    upload_free(j->upload);
-    j->upload = NULL;
     if (!rc)
-        rc = upload_open_checkpoint(j->in, &checkpoint, err);
-    return rc ? rc : conversion_plan(checkpoint, &j->request, c, err);
+        rc = upload_open_checkpoint(j->body.in, &checkpoint, err);
+    return rc ? rc : conversion_plan(checkpoint, &j->body.request, c, err);
 }
 
 int conversions_inspect(struct exchange *x, struct error *err)
@@ -282,7 +168,7 @@ static int run(struct exchange *x, const struct conversion *c,
         return rc;
     rc = sink_folder_open(j->out, false, &sink, err);
     if (!rc)
-        rc = conversion_run(c, &j->request, sink, &options, report, err);
+        rc = conversion_run(c, &j->body.request, sink, &options, report, err);
     sink_free(sink);
     gate_leave(x->service->gate);
     return rc;
@@ -332,7 +218,7 @@ static int reply_file(struct exchange *x, const struct plan_file *f,
         close(fd);
     add_headers(r, f->name, type_of(f->name), report);
     /* The descriptor keeps the one file; the others can go. */
-    temp_remove(j->folder);
+    temp_remove(j->body.folder);
     return exchange_reply(x, MHD_HTTP_OK, f->size, r, err);
 }
 
@@ -387,7 +273,7 @@ int conversions_convert(struct exchange *x, struct error *err)
         watch_work(s->watch, x->watched, &j->progress.cancel);
         rc = run(x, &c, &report, err);
         watch_reply(s->watch, x->watched);
-        temp_remove(j->in);
+        temp_remove(j->body.in);
     }
     if (!rc)
         rc = file ? reply_file(x, file, &report, err)

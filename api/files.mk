@@ -1,5 +1,6 @@
 libapi_a_SOURCES += \
 	%D%/accept.c %D%/accept.h \
+	%D%/body.c %D%/body.h \
 	%D%/conversions.c \
 	%D%/events.c \
 	%D%/exchange.c %D%/exchange.h \
@@ -9,9 +10,11 @@ libapi_a_SOURCES += \
 	%D%/guard.c %D%/guard.h \
 	%D%/header.c %D%/header.h \
 	%D%/health.c \
+	%D%/holds.c %D%/holds.h \
 	%D%/inputs.c %D%/inputs.h \
 	%D%/job_json.c %D%/job_json.h \
 	%D%/job_routes.c \
+	%D%/job_submit.c \
 	%D%/measure.c %D%/measure.h \
 	%D%/models.c \
 	%D%/multipart.c %D%/multipart.h \

@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "body.h"
 
 enum { STATED_MAX = 8 << 20, OPTION_MAX = 64 };
 
@@ -54,13 +55,33 @@ static int option_text(const char *name, const json_t *value,
     return 0;
 }
 
+/* The one way to write an option; NULL: no memory. */
+static json_t *option_value(const char *text)
+{
+    size_t len = strlen(text);
+
+    if (!strcmp(text, "true") || !strcmp(text, "false"))
+        return json_boolean(*text == 't');
+    if (len > 0 && len < 18 && strspn(text, "0123456789") == len)
+        return json_integer(strtoll(text, NULL, 10));
+    return json_string(text);
+}
+
+static int set_option(struct request *to, const char *name, const char *text,
+                      struct error *err)
+{
+    bool known = true;
+    int rc = request_set(to, name, text, &known, err);
+
+    return known ? rc : refuse(name, "is not a member of a request", err);
+}
+
 static int set_options(const json_t *request, struct request *to,
                        struct error *err)
 {
     char text[OPTION_MAX];
     const char *name;
     json_t *value;
-    bool known = true;
     int rc = 0;
 
     json_object_foreach ((json_t *)(uintptr_t)request, name, value) {
@@ -68,13 +89,54 @@ static int set_options(const json_t *request, struct request *to,
             continue;
         rc = option_text(name, value, text, err);
         if (!rc)
-            rc = request_set(to, name, text, &known, err);
-        if (!rc && !known)
-            rc = refuse(name, "is not a member of a request", err);
+            rc = set_option(to, name, text, err);
         if (rc)
             return rc;
     }
     return 0;
+}
+
+static int write_options(json_t *request, struct error *err)
+{
+    char text[OPTION_MAX];
+    const char *name;
+    json_t *value;
+    void *next;
+    int rc = 0;
+
+    json_object_foreach_safe(request, next, name, value)
+    {
+        if (is_input(name))
+            continue;
+        rc = option_text(name, value, text, err);
+        if (!rc && json_object_set_new(request, name, option_value(text)) != 0)
+            rc = error_memory(err);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+int inputs_set(json_t *request, const char *name, const char *value,
+               struct error *err)
+{
+    struct request options;
+    bool known = true;
+    int rc = 0;
+
+    if (!strcmp(name, "model")) {
+        if (json_object_set_new(request, name, json_string(value)) != 0)
+            return error_memory(err);
+        return stored_check_name(value, err);
+    }
+    request_init(&options);
+    rc = request_set(&options, name, value, &known, err);
+    request_done(&options);
+    if (!known)
+        return body_refuse_option(name, err);
+    if (!rc && json_object_set_new(request, name, option_value(value)) != 0)
+        rc = error_memory(err);
+    return rc;
 }
 
 /* "upload:ID" of the member checkpoint into id. */
@@ -106,10 +168,9 @@ static int check_stated(const json_t *request, const char *member, bool object,
                   err);
 }
 
-int inputs_check(struct service *s, const json_t *request, struct error *err)
+int inputs_check_form(json_t *request, struct error *err)
 {
     char id[UPLOADS_ID_MAX + 1];
-    struct uploads_info info;
     struct request options;
     int rc;
 
@@ -119,6 +180,8 @@ int inputs_check(struct service *s, const json_t *request, struct error *err)
     rc = set_options(request, &options, err);
     request_done(&options);
     if (!rc)
+        rc = write_options(request, err);
+    if (!rc)
         rc = check_stated(request, "gin", false, err);
     if (!rc)
         rc = check_stated(request, "config", true, err);
@@ -126,33 +189,59 @@ int inputs_check(struct service *s, const json_t *request, struct error *err)
         rc = text_of(request, "model")
                  ? stored_check_name(text_of(request, "model"), err)
                  : refuse("model", "is not a text", err);
+    return rc ? rc : checkpoint_id(request, id, err);
+}
+
+int inputs_check(struct service *s, json_t *request, struct error *err)
+{
+    char id[UPLOADS_ID_MAX + 1];
+    struct uploads_info info;
+    int rc = inputs_check_form(request, err);
+
     if (!rc)
         rc = checkpoint_id(request, id, err);
     if (!rc)
         rc = uploads_get(s->uploads, id, &info, err);
-    if (!rc && info.complete != info.files) {
-        error_set(err, ERR_UNFINISHED_UPLOAD, "the upload is not complete");
-        error_subject(err, "upload:%s", id);
-        rc = error_hint(err, "send the rest of it first");
-    }
-    return rc;
+    if (rc || info.complete == info.files)
+        return rc;
+    error_set(err, ERR_UNFINISHED_UPLOAD, "the upload is not complete");
+    error_subject(err, "upload:%s", id);
+    return error_hint(err, "send the rest of it first");
+}
+
+/* What identifies the bytes of one member's upload, where it names one. */
+static int identify(struct service *s, const json_t *request,
+                    const char *member, struct buf *out, struct error *err)
+{
+    const char *text = text_of(request, member);
+    char id[UPLOADS_ID_MAX + 1];
+    struct uploads_info info;
+    const char *path = "";
+    int rc;
+
+    if (!text || !uploads_parse_reference(text, id, &path))
+        return 0;
+    rc = uploads_get(s->uploads, id, &info, err);
+    if (rc)
+        return rc;
+    if (*info.digest)
+        buf_printf(out, "%s=sha256:%s\n", member, info.digest);
+    else
+        buf_printf(out, "%s=upload:%s created:%lld bytes:%llu files:%llu\n",
+                   member, id, (long long)info.created,
+                   (unsigned long long)info.bytes,
+                   (unsigned long long)info.files);
+    return 0;
 }
 
 int inputs_identity(struct service *s, const json_t *request, struct buf *out,
                     struct error *err)
 {
-    char id[UPLOADS_ID_MAX + 1];
-    struct uploads_info info;
-    int rc = checkpoint_id(request, id, err);
+    int rc = 0;
 
-    if (!rc)
-        rc = uploads_get(s->uploads, id, &info, err);
-    if (rc)
-        return rc;
-    buf_printf(out, "upload:%s created:%lld bytes:%llu files:%llu", id,
-               (long long)info.created, (unsigned long long)info.bytes,
-               (unsigned long long)info.files);
-    return buf_status(out, err);
+    for (size_t i = 0; !rc && i < sizeof members / sizeof *members; i++)
+        rc = identify(s, request, members[i], out, err);
+    return rc ? rc : buf_status(out, err);
 }
 
 static bool is_cancelled(void *ctx)

@@ -13,11 +13,20 @@
 #include "jobs/worker.h"
 #include "service.h"
 
+enum { INPUTS_MAX = 9 << 20 }; /* bytes of a request as JSON */
+
+/* Sets an option or the model from text, as a query or form has it. */
+int inputs_set(json_t *request, const char *name, const char *value,
+               struct error *err);
+
 /*
- * Checks a request as a client sent it: ERR_USAGE names the member. The upload
- * has to be there (ERR_NOT_FOUND).
+ * Checks what a client sent by itself, and writes its options in one way, so
+ * that equal requests are equal texts. ERR_USAGE names the member.
  */
-int inputs_check(struct service *s, const json_t *request, struct error *err);
+int inputs_check_form(json_t *request, struct error *err);
+
+/* The same, and what it names has to be there (ERR_NOT_FOUND) and whole. */
+int inputs_check(struct service *s, json_t *request, struct error *err);
 
 /* What identifies the input's bytes, for job_key(). */
 int inputs_identity(struct service *s, const json_t *request, struct buf *out,

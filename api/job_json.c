@@ -7,6 +7,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "exchange.h"
+#include "inputs.h"
+
+enum { JOB_JSON_MAX = 2 * INPUTS_MAX, RETRY_SECONDS = 1 };
+
 void job_json_time(struct json_writer *w, const char *key, uint64_t ms)
 {
     time_t at = (time_t)(ms / 1000);
@@ -101,4 +106,39 @@ void job_json(struct json_writer *w, const struct job *job,
         put_link(w, "model", "/v1/models/", job->model);
     json_close(w, '}');
     json_close(w, '}');
+}
+
+int job_json_reply(struct exchange *x, unsigned status, const struct job *job,
+                   const struct job_progress *progress, struct error *err)
+{
+    struct buf json = BUF_INIT(JOB_JSON_MAX);
+    struct json_writer w = JSON_WRITER(&json, JSON_STYLE_COMPACT);
+    struct MHD_Response *r;
+    char text[80];
+    int rc;
+
+    job_json(&w, job, progress);
+    rc = buf_status(&json, err);
+    if (rc) {
+        buf_done(&json);
+        return rc;
+    }
+    r = MHD_create_response_from_buffer(json.len, json.data,
+                                        MHD_RESPMEM_MUST_COPY);
+    if (r)
+        MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE,
+                                "application/json");
+    if (r && status == MHD_HTTP_ACCEPTED) {
+        snprintf(text, sizeof text, "/v1/conversions/%s", job->id);
+        MHD_add_response_header(r, MHD_HTTP_HEADER_LOCATION, text);
+    }
+    if (!job_ended(job->state))
+        x->retry_after = RETRY_SECONDS;
+    if (r && x->retry_after) {
+        snprintf(text, sizeof text, "%u", x->retry_after);
+        MHD_add_response_header(r, MHD_HTTP_HEADER_RETRY_AFTER, text);
+    }
+    rc = exchange_reply(x, status, json.len, r, err);
+    buf_done(&json);
+    return rc;
 }

@@ -1,6 +1,6 @@
 /*
  * Opening and closing what the service keeps, in the order in which the parts
- * need each other: the database, uploads, the queue, models.
+ * need each other: the database, uploads, the queue, models, holds.
  *
  * Uploads and models share one quota, so each asks the other for its bytes.
  */
@@ -15,7 +15,7 @@
 #include "service.h"
 #include "service/log.h"
 
-enum { SWEEP_SECONDS = 60 };
+enum { SWEEP_SECONDS = 60, EXPIRED_AT_ONCE = 1000 };
 
 static uint64_t bytes_of_models(void *ctx)
 {
@@ -80,6 +80,8 @@ int resources_open(struct service *s, struct error *err)
         rc = open_jobs(s, err);
     if (!rc)
         rc = open_models(s, err);
+    if (!rc)
+        rc = holds_open(s->jobs, s->uploads, &s->holds, err);
     return rc;
 }
 
@@ -122,11 +124,29 @@ void resources_stop(struct service *s, unsigned grace_seconds)
 void resources_close(struct service *s)
 {
     worker_stop(s->worker, 0);
+    holds_close(s->holds);
     models_close(s->models);
     jobs_close(s->jobs);
     if (s->uploads)
         uploads_close(s->uploads);
     db_close(s->db);
+}
+
+static void forget_old_jobs(struct service *s)
+{
+    uint64_t age = s->settings->job_age;
+    struct error err;
+    size_t removed = 0;
+
+    if (!age)
+        return;
+    if (jobs_expire(s->jobs, ((uint64_t)time(NULL) - age) * 1000,
+                    EXPIRED_AT_ONCE, &removed, &err))
+        log_failure(LOG_LEVEL_WARNING, NULL, "old jobs are not forgotten",
+                    &err);
+    if (removed)
+        log_write(LOG_LEVEL_INFO, NULL, "old jobs forgotten",
+                  LOG_FIELDS(LOG_NUMBER("jobs", removed)));
 }
 
 void resources_tend(struct service *s)
@@ -137,8 +157,10 @@ void resources_tend(struct service *s)
     if (access_reload(s->access, false, &err))
         log_failure(LOG_LEVEL_WARNING, NULL, "the tokens stay as they were",
                     &err);
+    holds_tend(s->holds);
     if (s->tended++ % SWEEP_SECONDS != 0)
         return;
+    forget_old_jobs(s);
     if (uploads_sweep(s->uploads, time(NULL), &removed, &err))
         log_failure(LOG_LEVEL_WARNING, NULL, "old uploads are not removed",
                     &err);

@@ -67,12 +67,13 @@ int health_ready(struct exchange *x, struct error *err);
 int openapi_yaml(struct exchange *x, struct error *err);
 int openapi_json(struct exchange *x, struct error *err);
 int problems_get(struct exchange *x, struct error *err);
-int job_routes_begin(struct exchange *x, struct error *err);
-int job_routes_body(struct exchange *x, const void *data, size_t len,
+int job_submit_begin(struct exchange *x, struct error *err);
+int job_submit_body(struct exchange *x, const void *data, size_t len,
                     struct error *err);
+int job_submit_finish(struct exchange *x, struct error *err);
+void job_submit_close(struct exchange *x);
 int job_routes_finish_all(struct exchange *x, struct error *err);
 int job_routes_finish_one(struct exchange *x, struct error *err);
-void job_routes_close(struct exchange *x);
 extern const char *const events_offers[];
 int events_get(struct exchange *x, struct error *err);
 int models_all(struct exchange *x, struct error *err);

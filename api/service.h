@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "gate.h"
+#include "holds.h"
 #include "jobs/models.h"
 #include "jobs/worker.h"
 #include "server.h"
@@ -29,6 +30,7 @@ struct service {
     struct jobs *jobs;
     struct models *models;
     struct measure *measure;
+    struct holds *holds;
     struct worker *worker;
     unsigned tended;      /* how often resources_tend() was called */
     atomic_uint active;   /* requests */

@@ -58,6 +58,8 @@ int upload_new(const struct upload_target *target, const char *content_type,
     rc = find_boundary(content_type, &v, &boundary, err);
     if (!rc)
         rc = intake_open(target->folder, &target->limits, &u->intake, err);
+    if (!rc && target->hash)
+        rc = intake_hash(u->intake, err);
     if (!rc && boundary)
         rc = form_new(boundary, &u->target, u->intake, &u->form, err);
     else if (!rc)
@@ -77,7 +79,7 @@ int upload_feed(struct upload *u, const void *data, size_t len,
                    : unpack_feed(u->unpack, data, len, err);
 }
 
-int upload_finish(struct upload *u, struct error *err)
+static int finish(struct upload *u, struct error *err)
 {
     if (u->form)
         return form_finish(u->form, err);
@@ -86,6 +88,17 @@ int upload_finish(struct upload *u, struct error *err)
     error_set(err, ERR_USAGE, "the request has no body");
     return error_hint(err, "send the checkpoint's folder as tar, tar.gz, "
                            "tar.zst or zip, or as a form");
+}
+
+int upload_finish(struct upload *u, struct upload_totals *totals,
+                  struct error *err)
+{
+    int rc = finish(u, err);
+
+    if (rc)
+        return rc;
+    *totals = (struct upload_totals){ .bytes = intake_stored(u->intake) };
+    return u->target.hash ? intake_digest(u->intake, totals->digest, err) : 0;
 }
 
 void upload_free(struct upload *u)

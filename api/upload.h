@@ -26,9 +26,16 @@ typedef int (*upload_option_fn)(void *ctx, const char *name, const char *value,
 struct upload_target {
     const char *folder; /* empty; holds the checkpoint afterwards */
     struct intake_limits limits;
+    bool hash;               /* the totals' digest is wanted */
     struct request *request; /* gets the gin file and config.json */
     upload_option_fn option;
     void *ctx;
+};
+
+/* What came, of that which is stored. */
+struct upload_totals {
+    uint64_t bytes;
+    char digest[SHA256_HEX + 1]; /* of names and bytes; "" if not wanted */
 };
 
 struct upload;
@@ -41,7 +48,8 @@ int upload_new(const struct upload_target *target, const char *content_type,
                struct upload **out, struct error *err);
 int upload_feed(struct upload *u, const void *data, size_t len,
                 struct error *err);
-int upload_finish(struct upload *u, struct error *err);
+int upload_finish(struct upload *u, struct upload_totals *totals,
+                  struct error *err);
 void upload_free(struct upload *u);
 
 /*

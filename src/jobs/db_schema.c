@@ -115,7 +115,18 @@ static const char uploads_sql[] =
     "CREATE INDEX upload_files_unfinished ON upload_files (id)"
     "  WHERE complete = 0;";
 
-static const char *const migrations[] = { jobs_sql, models_sql, uploads_sql };
+/*
+ * Uploads that live as long as a job needs them, what identifies an upload's
+ * bytes where that is known, and jobs by their end, to forget old ones.
+ */
+static const char lifetimes_sql[] =
+    "ALTER TABLE uploads ADD COLUMN transient INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE uploads ADD COLUMN digest TEXT;"
+    "CREATE INDEX uploads_transient ON uploads (id) WHERE transient = 1;"
+    "CREATE INDEX jobs_by_end ON jobs (finished) WHERE finished > 0;";
+
+static const char *const migrations[] = { jobs_sql, models_sql, uploads_sql,
+                                          lifetimes_sql };
 
 const struct db_schema db_schema = {
     .migrations = migrations,

@@ -5,7 +5,7 @@ libcore_a_SOURCES += \
 	%D%/job.c %D%/job.h \
 	%D%/jobs.c %D%/jobs.h \
 	%D%/jobs_backend.h \
-	%D%/jobs_impl.h \
+	%D%/jobs_end.c %D%/jobs_impl.h \
 	%D%/jobs_live.c %D%/jobs_live.h \
 	%D%/jobs_memory.c \
 	%D%/jobs_sqlite.c \

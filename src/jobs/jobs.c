@@ -218,6 +218,26 @@ static int find_same_request(struct jobs_step *s,
     return error_hint(err, "make a new key for each new request");
 }
 
+int jobs_find_request(struct jobs *j, const char *idempotency_key,
+                      const char *fingerprint, struct job **out,
+                      struct error *err)
+{
+    const struct job_submission sub = { .idempotency_key = idempotency_key,
+                                        .fingerprint = fingerprint };
+    struct jobs_backend *b = j->backend;
+    struct jobs_step s = { .jobs = j };
+    int rc = b->ops->begin(b, DB_READ, &s.tx, err);
+
+    if (rc)
+        return rc;
+    rc = b->ops->end(b, s.tx, find_same_request(&s, &sub, err), err);
+    if (rc)
+        job_unref(s.job);
+    else
+        *out = s.job;
+    return rc;
+}
+
 static int find_same_work(struct jobs_step *s, const struct job_submission *sub,
                           struct error *err)
 {
@@ -390,64 +410,4 @@ int jobs_listen(struct jobs *j, jobs_listener fn, void *ctx, struct error *err)
 void jobs_unlisten(struct jobs *j, jobs_listener fn, void *ctx)
 {
     live_unlisten(j->live, fn, ctx);
-}
-
-/* ---- ending ---- */
-
-static int wrong_state(const struct job *job, const char *what,
-                       struct error *err)
-{
-    error_set(err, ERR_JOB_STATE, "job %s cannot be %s", job->id, what);
-    error_subject(err, "%s", job->id);
-    return error_actual(err, "it is %s", job_state_name(job->state));
-}
-
-int jobs_cancel(struct jobs *j, const char *id, struct job **out,
-                struct error *err)
-{
-    struct jobs_step s;
-    int rc = jobs_step_begin(j, &s, err);
-
-    if (rc)
-        return rc;
-    rc = jobs_step_load(&s, id, err);
-    if (!rc && job_ended(s.job->state))
-        rc = wrong_state(s.job, "cancelled", err);
-    if (!rc && s.job->state == JOB_QUEUED) {
-        s.job->state = JOB_CANCELLED;
-        s.job->finished = s.now;
-        rc = jobs_step_save(&s, err);
-    } else if (!rc && !s.job->cancel) {
-        s.job->cancel = true;
-        rc = j->backend->ops->save(j->backend, s.tx, s.job, err);
-    }
-    return jobs_step_end(&s, rc, out, err);
-}
-
-int jobs_remove(struct jobs *j, const char *id, struct error *err)
-{
-    struct jobs_step s;
-    enum job_state state = JOB_QUEUED;
-    int rc = jobs_step_begin(j, &s, err);
-
-    if (rc)
-        return rc;
-    rc = jobs_step_load(&s, id, err);
-    if (!rc) {
-        state = s.job->state;
-        if (!job_ended(state))
-            rc = wrong_state(s.job, "removed", err);
-        else
-            rc = j->backend->ops->remove(j->backend, s.tx, id, err);
-    }
-    rc = j->backend->ops->end(j->backend, s.tx, rc, err);
-    if (!rc) {
-        j->counts[state]--;
-        live_drop(j->live, id);
-    }
-    pthread_mutex_unlock(&j->writing);
-    if (!rc)
-        live_tell(j->live, id);
-    job_unref(s.job);
-    return rc;
 }

@@ -56,6 +56,15 @@ int jobs_submit(struct jobs *j, const struct job_submission *s,
                 struct job **out, bool *created, struct error *err);
 
 /*
+ * The job that was made under an Idempotency-Key, for requests that could not
+ * be checked again: what they name may be gone. *out is NULL if there is none;
+ * ERR_KEY_REUSED as above.
+ */
+int jobs_find_request(struct jobs *j, const char *idempotency_key,
+                      const char *fingerprint, struct job **out,
+                      struct error *err);
+
+/*
  * The key under which the same input and options share a result: the SHA-256 of
  * both. input names the bytes (digests), options is canonical JSON.
  */
@@ -142,6 +151,13 @@ int jobs_cancel(struct jobs *j, const char *id, struct job **out,
 
 /* Forgets a job that has ended; ERR_JOB_STATE if it has not. */
 int jobs_remove(struct jobs *j, const char *id, struct error *err);
+
+/*
+ * Forgets jobs that ended before that time (milliseconds since 1970), at most
+ * limit of them; *count (may be NULL) tells how many.
+ */
+int jobs_expire(struct jobs *j, uint64_t before, size_t limit, size_t *count,
+                struct error *err);
 
 /* ---- for workers ---- */
 

@@ -32,6 +32,9 @@ struct jobs_backend_ops {
     /* Any job that runs under a lease that ended before time. */
     int (*expired)(struct jobs_backend *b, struct db_tx *tx, uint64_t time,
                    struct job **out, struct error *err);
+    /* Any job that ended before time. */
+    int (*ended)(struct jobs_backend *b, struct db_tx *tx, uint64_t time,
+                 struct job **out, struct error *err);
     int (*insert)(struct jobs_backend *b, struct db_tx *tx,
                   const struct job *job, struct error *err);
     int (*save)(struct jobs_backend *b, struct db_tx *tx, const struct job *job,

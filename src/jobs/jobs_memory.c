@@ -150,6 +150,21 @@ static int memory_expired(struct jobs_backend *b, struct db_tx *tx,
     return hand_out(NULL, out, err);
 }
 
+static int memory_ended(struct jobs_backend *b, struct db_tx *tx, uint64_t time,
+                        struct job **out, struct error *err)
+{
+    struct memory_jobs *m = of(b);
+
+    (void)tx;
+    for (size_t i = 0; i < m->count; i++) {
+        const struct job *job = m->records[i].job;
+
+        if (job_ended(job->state) && job->finished < time)
+            return hand_out(&m->records[i], out, err);
+    }
+    return hand_out(NULL, out, err);
+}
+
 static int memory_insert(struct jobs_backend *b, struct db_tx *tx,
                          const struct job *job, struct error *err)
 {
@@ -338,6 +353,7 @@ static const struct jobs_backend_ops memory_ops = {
     .find_live = memory_find_live,
     .next = memory_next,
     .expired = memory_expired,
+    .ended = memory_ended,
     .insert = memory_insert,
     .save = memory_save,
     .remove = memory_remove,

@@ -156,6 +156,19 @@ static int sqlite_expired(struct jobs_backend *b, struct db_tx *tx,
     return finish_one(&q, out, err);
 }
 
+static int sqlite_ended(struct jobs_backend *b, struct db_tx *tx, uint64_t time,
+                        struct job **out, struct error *err)
+{
+    struct db_query q;
+
+    (void)b;
+    db_query(tx, &q,
+             "SELECT " COLUMNS "FROM jobs WHERE finished > 0 AND finished < ?"
+             " ORDER BY finished LIMIT 1");
+    db_bind_u64(&q, time);
+    return finish_one(&q, out, err);
+}
+
 static int sqlite_insert(struct jobs_backend *b, struct db_tx *tx,
                          const struct job *job, struct error *err)
 {
@@ -365,6 +378,7 @@ static const struct jobs_backend_ops sqlite_ops = {
     .find_live = sqlite_find_live,
     .next = sqlite_next,
     .expired = sqlite_expired,
+    .ended = sqlite_ended,
     .insert = sqlite_insert,
     .save = sqlite_save,
     .remove = sqlite_remove,

@@ -114,6 +114,13 @@ static const struct setting table[] = {
       .fallback = "1000",
       .max = 1000000,
       .help = "jobs that may wait; one more is answered with 429" },
+    { .name = "job-age",
+      AT(job_age),
+      .type = SETTING_TIME,
+      .fallback = "30d",
+      .max = 3650 * DAY,
+      .help = "a job that ended this long ago is forgotten; 0: never.\n"
+              "Its model stays" },
     { .name = "jobs-at-once",
       AT(jobs_at_once),
       .type = SETTING_COUNT,

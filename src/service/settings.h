@@ -75,6 +75,7 @@ struct settings {
     uint64_t max_body;
     uint64_t max_upload;
     uint64_t upload_age;
+    uint64_t job_age;
     uint64_t max_entries;
     uint64_t disk_quota;
     uint64_t min_free;

@@ -28,12 +28,14 @@
 struct intake {
     struct intake_limits limits;
     int dir;
-    int file;           /* -1 between files and while one is skipped */
-    uint64_t bytes;     /* so far */
-    uint64_t entries;   /* so far */
-    uint64_t files;     /* so far */
-    uint64_t stored;    /* bytes that were written */
-    uint64_t next_look; /* at this many bytes */
+    int file;            /* -1 between files and while one is skipped */
+    uint64_t bytes;      /* so far */
+    uint64_t entries;    /* so far */
+    uint64_t files;      /* so far */
+    uint64_t stored;     /* bytes that were written */
+    uint64_t next_look;  /* at this many bytes */
+    uint64_t begun_at;   /* bytes stored when the file began */
+    struct sha256 *hash; /* NULL: nobody wants it */
     char name[STORE_NAME_MAX + 1]; /* of the file being written */
 };
 
@@ -63,7 +65,40 @@ void intake_free(struct intake *in)
     if (in->file >= 0)
         close(in->file);
     close(in->dir);
+    sha256_free(in->hash);
     free(in);
+}
+
+int intake_hash(struct intake *in, struct error *err)
+{
+    return sha256_new(&in->hash, err);
+}
+
+int intake_digest(struct intake *in, char out[SHA256_HEX + 1],
+                  struct error *err)
+{
+    struct sha256 *hash = in->hash;
+
+    in->hash = NULL;
+    return sha256_finish(hash, out, err);
+}
+
+/* A file's name goes before its bytes, with a NUL, and their number behind. */
+static void hash_begin(struct intake *in)
+{
+    in->begun_at = in->stored;
+    if (in->hash)
+        sha256_add(in->hash, in->name, strlen(in->name) + 1);
+}
+
+static void hash_end(struct intake *in)
+{
+    unsigned char size[8];
+
+    for (unsigned i = 0; i < sizeof size; i++)
+        size[i] = (unsigned char)((in->stored - in->begun_at) >> (8 * i));
+    if (in->hash)
+        sha256_add(in->hash, size, sizeof size);
 }
 
 uint64_t intake_files(const struct intake *in)
@@ -224,9 +259,12 @@ int intake_begin(struct intake *in, const char *name, uint64_t size,
         rc = refuse_size(in, err);
     if (!rc && !is_state(in->name))
         rc = open_file(in, err);
-    if (!rc)
-        in->files++;
-    return rc;
+    if (rc)
+        return rc;
+    in->files++;
+    if (in->file >= 0)
+        hash_begin(in);
+    return 0;
 }
 
 static int look_at_space(struct intake *in, struct error *err)
@@ -265,6 +303,8 @@ int intake_write(struct intake *in, const void *data, size_t len,
         if (n < 0 && errno != EINTR)
             rc = fail(in, "write", err);
         if (n > 0) {
+            if (in->hash)
+                sha256_add(in->hash, p, (size_t)n);
             p += n;
             len -= (size_t)n;
             in->stored += (uint64_t)n;
@@ -278,6 +318,8 @@ int intake_end(struct intake *in, struct error *err)
     int file = in->file;
 
     in->file = -1;
+    if (file >= 0)
+        hash_end(in);
     if (file >= 0 && close(file) != 0)
         return fail(in, "write", err);
     return 0;

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/sha256.h"
 
 struct intake_limits {
     uint64_t bytes;   /* of all files, those that are skipped as well */
@@ -49,6 +50,16 @@ int intake_begin(struct intake *in, const char *name, uint64_t size,
 int intake_write(struct intake *in, const void *data, size_t len,
                  struct error *err);
 int intake_end(struct intake *in, struct error *err);
+
+/*
+ * Hashes what is stored from now on: names, sizes and bytes, in the order in
+ * which they come.
+ */
+int intake_hash(struct intake *in, struct error *err);
+
+/* The SHA-256 of it, once, after all has come. */
+int intake_digest(struct intake *in, char out[SHA256_HEX + 1],
+                  struct error *err);
 
 /* Files begun so far, those that are skipped as well. */
 uint64_t intake_files(const struct intake *in);

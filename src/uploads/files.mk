@@ -1,4 +1,5 @@
 libcore_a_SOURCES += \
+	%D%/adopt.c \
 	%D%/append.c \
 	%D%/checksum.c %D%/checksum.h \
 	%D%/create.c \

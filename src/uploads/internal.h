@@ -64,12 +64,19 @@ int uploads_check_path(const char *path, struct error *err);
 /* ERR_QUOTA or ERR_SPACE unless that many bytes more may be stored. */
 int uploads_admit(struct uploads *u, uint64_t more, struct error *err);
 
+/* The first of the two: for bytes that are on the disk already. */
+int uploads_check_quota(struct uploads *u, uint64_t more, struct error *err);
+
 /* The hold on an upload, or NULL. The lock is held. */
 struct uploads_hold *uploads_find_hold(struct uploads *u, const char *upload);
 
 /* ERR_IN_USE where a job holds the upload. The lock is held. */
 int uploads_check_free(struct uploads *u, const char *upload,
                        struct error *err);
+
+/* One more hold on an upload, or one less. The lock is held. */
+int uploads_add_hold(struct uploads *u, const char *upload, struct error *err);
+void uploads_drop_hold(struct uploads *u, const char *upload);
 
 /*
  * Takes appends away from stalled writers, or with force from all, to one file

@@ -157,6 +157,42 @@ static int recount(struct uploads *u, struct error *err)
     return rc;
 }
 
+/* Removes those of the list that nobody is busy with, and counts them. */
+static int remove_all(struct uploads *u, const struct id_list *old,
+                      unsigned *removed, struct error *err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; !rc && i < old->count; i++) {
+        if (is_busy(u, old->ids[i]))
+            continue;
+        rc = uploads_delete(u, old->ids[i], err);
+        *removed += !rc;
+        if (rc == ERR_NOT_FOUND || rc == ERR_IN_USE)
+            rc = 0; /* somebody was faster */
+    }
+    return rc;
+}
+
+static int sweep_transient(struct uploads *u, unsigned *removed,
+                           struct error *err)
+{
+    struct id_list ended = { .count = 0 };
+    int rc = table_transient(u->db, &ended, err);
+
+    if (!rc)
+        rc = remove_all(u, &ended, removed, err);
+    id_list_done(&ended);
+    return rc;
+}
+
+int uploads_sweep_transient(struct uploads *u, struct error *err)
+{
+    unsigned removed = 0;
+
+    return sweep_transient(u, &removed, err);
+}
+
 int uploads_sweep(struct uploads *u, int64_t now, unsigned *removed,
                   struct error *err)
 {
@@ -167,15 +203,11 @@ int uploads_sweep(struct uploads *u, int64_t now, unsigned *removed,
     if (u->limits.age > 0)
         rc =
             table_expired(u->db, now - (int64_t)u->limits.age, PAGE, &old, err);
-    for (size_t i = 0; !rc && i < old.count; i++) {
-        if (is_busy(u, old.ids[i]))
-            continue;
-        rc = uploads_delete(u, old.ids[i], err);
-        n += !rc;
-        if (rc == ERR_NOT_FOUND || rc == ERR_IN_USE)
-            rc = 0; /* somebody was faster */
-    }
+    if (!rc)
+        rc = remove_all(u, &old, &n, err);
     id_list_done(&old);
+    if (!rc)
+        rc = sweep_transient(u, &n, err);
     if (removed)
         *removed = n;
     return rc ? rc : recount(u, err);

@@ -96,10 +96,17 @@ int table_set_ready(struct db *db, const char *upload, bool ready,
 int table_set_unpacked(struct db *db, const char *upload, uint64_t bytes,
                        struct id_list *freed, struct error *err);
 
+/* An upload whose folder is there: a row for it, and one for a file of it. */
+int table_adopt(struct db *db, const char *upload, uint64_t bytes,
+                const char *digest, int64_t now,
+                const struct uploads_limits *limits, struct error *err);
+
 int table_touch(struct db *db, const char *upload, int64_t now,
                 struct error *err);
 int table_expired(struct db *db, int64_t before, unsigned max,
                   struct id_list *out, struct error *err);
+/* Those that are transient. */
+int table_transient(struct db *db, struct id_list *out, struct error *err);
 int table_blobs(struct db *db, struct id_list *out, struct error *err);
 int table_ready(struct db *db, struct id_list *out, struct error *err);
 int table_bytes(struct db *db, uint64_t *out, struct error *err);

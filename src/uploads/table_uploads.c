@@ -1,6 +1,7 @@
 /*
  * Uploads as a whole in the database, and lists over all of them.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,8 +100,8 @@ int table_drop_empty(struct db_tx *tx, const char *upload, struct error *err)
 }
 
 #define SELECT_UPLOAD                                                          \
-    "SELECT id, files, bytes, created, touched, unpacked, ready,"              \
-    " (SELECT count(*) FROM upload_files f"                                    \
+    "SELECT id, files, bytes, created, touched, unpacked, ready, transient,"   \
+    " digest, (SELECT count(*) FROM upload_files f"                            \
     "  WHERE f.upload = uploads.id AND f.complete = 1) FROM uploads "
 
 static void read_upload(const struct db_query *q, struct uploads_info *out,
@@ -108,15 +109,19 @@ static void read_upload(const struct db_query *q, struct uploads_info *out,
 {
     const char *id = db_text(q, 0);
     size_t len = id ? strnlen(id, UPLOADS_ID_MAX) : 0;
+    const char *digest = db_text(q, 8);
 
     *out = (struct uploads_info){ .files = db_u64(q, 1),
                                   .bytes = db_u64(q, 2),
                                   .created = (int64_t)db_u64(q, 3),
                                   .touched = (int64_t)db_u64(q, 4),
                                   .unpacked = db_u64(q, 5) != 0,
-                                  .complete = db_u64(q, 7) };
+                                  .transient = db_u64(q, 7) != 0,
+                                  .complete = db_u64(q, 9) };
     if (id)
         memcpy(out->id, id, len);
+    if (digest)
+        snprintf(out->digest, sizeof out->digest, "%s", digest);
     if (ready)
         *ready = db_u64(q, 6) != 0;
 }
@@ -256,6 +261,49 @@ int table_set_unpacked(struct db *db, const char *upload, uint64_t bytes,
     return rc;
 }
 
+/* Its one file stands for all of them, as that of an unpacked archive does. */
+static int insert_adopted_file(struct db_tx *tx, const char *upload,
+                               uint64_t bytes, int64_t now, struct error *err)
+{
+    struct db_query q;
+
+    db_query(tx, &q,
+             "INSERT INTO upload_files (id, upload, path, length, offset,"
+             " partial, complete, created, blobs)"
+             " VALUES (?, ?, 'upload', ?, ?, 0, 1, ?, '')");
+    db_bind_text(&q, upload);
+    db_bind_text(&q, upload);
+    db_bind_u64(&q, bytes);
+    db_bind_u64(&q, bytes);
+    db_bind_u64(&q, (uint64_t)now);
+    return db_run(&q, err);
+}
+
+int table_adopt(struct db *db, const char *upload, uint64_t bytes,
+                const char *digest, int64_t now,
+                const struct uploads_limits *limits, struct error *err)
+{
+    struct db_tx *tx;
+    struct db_query q;
+    int rc = db_begin(db, DB_WRITE, &tx, err);
+
+    if (rc)
+        return rc;
+    rc = table_make_upload(tx, upload, now, limits, err);
+    if (!rc)
+        rc = insert_adopted_file(tx, upload, bytes, now, err);
+    if (!rc) {
+        db_query(tx, &q,
+                 "UPDATE uploads SET files = 1, bytes = ?, ready = 1,"
+                 " unpacked = 1, transient = 1, digest = ? WHERE id = ?");
+        db_bind_u64(&q, bytes);
+        db_bind_text(&q, digest);
+        db_bind_text(&q, upload);
+        rc = db_run(&q, err);
+    }
+    return db_end(tx, rc, err);
+}
+
 int table_touch(struct db *db, const char *upload, int64_t now,
                 struct error *err)
 {
@@ -293,6 +341,18 @@ int table_expired(struct db *db, int64_t before, unsigned max,
              " LIMIT ?");
     db_bind_u64(&q, before > 0 ? (uint64_t)before : 0);
     db_bind_u64(&q, max);
+    return collect(tx, &q, out, err);
+}
+
+int table_transient(struct db *db, struct id_list *out, struct error *err)
+{
+    struct db_tx *tx;
+    struct db_query q;
+    int rc = db_begin(db, DB_READ, &tx, err);
+
+    if (rc)
+        return rc;
+    db_query(tx, &q, "SELECT id FROM uploads WHERE transient = 1");
     return collect(tx, &q, out, err);
 }
 

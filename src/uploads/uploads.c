@@ -127,7 +127,7 @@ int uploads_new_id(char id[UPLOADS_ID_MAX + 1], struct error *err)
     return 0;
 }
 
-static int check_quota(struct uploads *u, uint64_t more, struct error *err)
+int uploads_check_quota(struct uploads *u, uint64_t more, struct error *err)
 {
     const struct uploads_limits *l = &u->limits;
     uint64_t used = uploads_bytes(u);
@@ -148,7 +148,7 @@ int uploads_admit(struct uploads *u, uint64_t more, struct error *err)
     struct statvfs st;
     uint64_t left = 0;
     uint64_t wanted = 0;
-    int rc = check_quota(u, more, err);
+    int rc = uploads_check_quota(u, more, err);
 
     if (rc)
         return rc;
@@ -333,8 +333,7 @@ bool uploads_parse_reference(const char *text, char *id, const char **path)
     return tus_is_id(id) && (!text[len] || store_check_name(*path, NULL) == 0);
 }
 
-/* One more hold on an upload that exists. The lock is held. */
-static int add_hold(struct uploads *u, const char *upload, struct error *err)
+int uploads_add_hold(struct uploads *u, const char *upload, struct error *err)
 {
     struct uploads_hold *h = uploads_find_hold(u, upload);
 
@@ -362,14 +361,13 @@ int uploads_hold(struct uploads *u, const char *upload, struct error *err)
     if (!rc)
         rc = table_touch(u->db, upload, time(NULL), err);
     if (!rc)
-        rc = add_hold(u, upload, err);
+        rc = uploads_add_hold(u, upload, err);
     pthread_mutex_unlock(&u->lock);
     return rc;
 }
 
-void uploads_release(struct uploads *u, const char *upload)
+void uploads_drop_hold(struct uploads *u, const char *upload)
 {
-    pthread_mutex_lock(&u->lock);
     for (struct uploads_hold **i = &u->holds; *i; i = &(*i)->next) {
         struct uploads_hold *h = *i;
 
@@ -381,5 +379,11 @@ void uploads_release(struct uploads *u, const char *upload)
             break;
         }
     }
+}
+
+void uploads_release(struct uploads *u, const char *upload)
+{
+    pthread_mutex_lock(&u->lock);
+    uploads_drop_hold(u, upload);
     pthread_mutex_unlock(&u->lock);
 }

@@ -168,7 +168,9 @@ struct uploads_info {
     int64_t touched;
     int64_t expires;
     bool unpacked;
-    bool held; /* by a job */
+    bool held;       /* by a job */
+    bool transient;  /* it goes when nobody holds it any more */
+    char digest[65]; /* hex, of its bytes and names; "" if not known */
 };
 
 int uploads_get(struct uploads *u, const char *upload, struct uploads_info *out,
@@ -197,6 +199,21 @@ int uploads_files(struct uploads *u, const char *upload, const char *after,
  */
 bool uploads_parse_reference(const char *text, char *id, const char **path);
 
+/* A folder with files that is to become an upload. Texts are borrowed. */
+struct uploads_adoption {
+    const char *folder; /* on the file system of the uploads */
+    uint64_t bytes;     /* of its files */
+    const char *digest; /* SHA-256 as hex; NULL: not known */
+};
+
+/*
+ * Moves a folder into a new upload, whose id is set. It is closed for changes,
+ * held for the caller, and transient: once nobody holds it, the next sweep
+ * removes it. On failure the folder may be gone.
+ */
+int uploads_adopt(struct uploads *u, const struct uploads_adoption *what,
+                  char id[UPLOADS_ID_MAX + 1], struct error *err);
+
 /* Holds nest. ERR_NOT_FOUND where there is no such upload. */
 int uploads_hold(struct uploads *u, const char *upload, struct error *err);
 void uploads_release(struct uploads *u, const char *upload);
@@ -212,11 +229,15 @@ int uploads_prepare(struct uploads *u, const char *upload,
                     struct error *err);
 
 /*
- * Removes what nobody touched for too long before now (seconds since 1970) and
- * no job holds. *removed counts uploads; it may be NULL.
+ * Removes what no job holds: what nobody touched for too long before now
+ * (seconds since 1970), and what is transient. *removed counts uploads; it may
+ * be NULL.
  */
 int uploads_sweep(struct uploads *u, int64_t now, unsigned *removed,
                   struct error *err);
+
+/* The same for what is transient alone: cheap, where there is none. */
+int uploads_sweep_transient(struct uploads *u, struct error *err);
 
 /* Bytes stored, for metrics and quotas. */
 uint64_t uploads_bytes(const struct uploads *u);

@@ -117,6 +117,60 @@ START_TEST(test_idempotency)
 }
 END_TEST
 
+START_TEST(test_find_request)
+{
+    struct job_submission s = { .model = "a/b",
+                                .request = "{}",
+                                .idempotency_key = "key-1",
+                                .fingerprint = "print-1" };
+    char id[JOB_ID_LEN + 1];
+    struct job *job = NULL;
+    bool created = false;
+
+    ck_ok(jobs_find_request(jobs, "key-1", "print-1", &job, &err), &err);
+    ck_assert_ptr_null(job);
+    ck_ok(jobs_submit(jobs, &s, &job, &created, &err), &err);
+    memcpy(id, job->id, sizeof id);
+    job_unref(job);
+    reopen();
+    job = NULL;
+    ck_ok(jobs_find_request(jobs, "key-1", "print-1", &job, &err), &err);
+    ck_assert_ptr_nonnull(job);
+    ck_assert_str_eq(job->id, id);
+    job_unref(job);
+    ck_fails(jobs_find_request(jobs, "key-1", "print-2", &job, &err), &err,
+             ERR_KEY_REUSED, "key-1");
+}
+END_TEST
+
+START_TEST(test_expire)
+{
+    const char *live = submit("a/live", NULL);
+    const char *old[3];
+    const char *young;
+    struct job *job;
+    size_t count = 0;
+
+    for (int i = 0; i < 3; i++) {
+        old[i] = submit("a/old", NULL);
+        ck_ok(jobs_cancel(jobs, old[i], NULL, &err), &err);
+    }
+    now += 1000;
+    young = submit("a/young", NULL);
+    ck_ok(jobs_cancel(jobs, young, NULL, &err), &err);
+    ck_ok(jobs_expire(jobs, now, 2, &count, &err), &err);
+    ck_assert_uint_eq(count, 2);
+    ck_ok(jobs_expire(jobs, now, 100, &count, &err), &err);
+    ck_assert_uint_eq(count, 1);
+    for (int i = 0; i < 3; i++)
+        ck_fails(jobs_get(jobs, old[i], &job, NULL, &err), &err, ERR_NOT_FOUND,
+                 old[i]);
+    reopen();
+    ck_assert_int_eq(state_of(live), JOB_QUEUED);
+    ck_assert_int_eq(state_of(young), JOB_CANCELLED);
+}
+END_TEST
+
 START_TEST(test_queue_limit)
 {
     struct job_submission s = { .model = "a/b", .request = "{}" };
@@ -280,6 +334,8 @@ int main(void)
         test_same_key_joins_what_is_live,
         test_same_key_for_another_model_waits_for_the_result,
         test_idempotency,
+        test_find_request,
+        test_expire,
         test_queue_limit,
         test_cancel,
         test_remove,

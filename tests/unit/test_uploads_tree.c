@@ -429,14 +429,121 @@ START_TEST(test_threads)
 }
 END_TEST
 
+/* A folder with one file, where an upload may take it from. */
+static char *stranger(const char *text)
+{
+    char *path = NULL;
+    char *file = NULL;
+    FILE *f;
+
+    ck_assert_int_gt(asprintf(&path, "%s/stranger", data), 0);
+    ck_assert_int_gt(asprintf(&file, "%s/a", path), 0);
+    ck_assert_int_eq(mkdir(path, 0700), 0);
+    f = fopen(file, "w");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_int_ge(fputs(text, f), 0);
+    ck_assert_int_eq(fclose(f), 0);
+    free(file);
+    return path;
+}
+
+/* It is held from the first moment, and gone when nobody holds it. */
+START_TEST(test_adopt)
+{
+    struct uploads_adoption what = { .bytes = 5, .digest = "00ff" };
+    char id[UPLOADS_ID_MAX + 1] = "";
+    struct uploads_info info;
+    unsigned removed = 9;
+    char *path = NULL;
+    char *tree = NULL;
+
+    start();
+    path = stranger("hello");
+    what.folder = path;
+    ck_ok(uploads_adopt(up, &what, id, &err), &err);
+    ck_assert_int_ne(access(path, F_OK), 0);
+    ck_ok(uploads_get(up, id, &info, &err), &err);
+    ck_assert(info.held && info.transient && info.unpacked);
+    ck_assert_uint_eq(info.files, info.complete);
+    ck_assert_uint_eq(info.bytes, 5);
+    ck_assert_str_eq(info.digest, "00ff");
+    ck_assert_uint_eq(uploads_bytes(up), 5);
+    ck_ok(uploads_prepare(up, id, NULL, NULL, &tree, &err), &err);
+    ck_assert_uint_eq(count_entries("trees"), 1);
+    ck_ok(uploads_sweep_transient(up, &err), &err);
+    ck_ok(uploads_get(up, id, &info, &err), &err);
+    uploads_release(up, id);
+    ck_ok(uploads_sweep(up, time(NULL), &removed, &err), &err);
+    ck_assert_uint_eq(removed, 1);
+    ck_fails(uploads_get(up, id, &info, &err), &err, ERR_NOT_FOUND, id);
+    ck_assert_uint_eq(count_entries("trees"), 0);
+    ck_assert_uint_eq(uploads_bytes(up), 0);
+    free(tree);
+    free(path);
+    stop();
+}
+END_TEST
+
+/* A new process holds nothing by itself: what is transient can go. */
+START_TEST(test_adopted_and_left)
+{
+    struct uploads_adoption what = { .bytes = 5 };
+    char id[UPLOADS_ID_MAX + 1] = "";
+    struct uploads_info info;
+    char *path;
+
+    start();
+    path = stranger("hello");
+    what.folder = path;
+    ck_ok(uploads_adopt(up, &what, id, &err), &err);
+    close_all();
+    open_all();
+    ck_assert_uint_eq(uploads_bytes(up), 5);
+    ck_ok(uploads_get(up, id, &info, &err), &err);
+    ck_assert_str_eq(info.digest, "");
+    ck_ok(uploads_sweep_transient(up, &err), &err);
+    ck_fails(uploads_get(up, id, &info, &err), &err, ERR_NOT_FOUND, id);
+    free(path);
+    stop();
+}
+END_TEST
+
+START_TEST(test_adopt_beyond_the_quota)
+{
+    struct uploads_adoption what = { .bytes = 5 };
+    char id[UPLOADS_ID_MAX + 1] = "";
+    char *path;
+
+    start();
+    limits.quota = 4;
+    close_all();
+    open_all();
+    path = stranger("hello");
+    what.folder = path;
+    ck_fails(uploads_adopt(up, &what, id, &err), &err, ERR_QUOTA, "quota");
+    ck_assert_uint_eq(count_entries("trees"), 0);
+    ck_assert_int_eq(access(path, F_OK), 0);
+    free(path);
+    stop();
+}
+END_TEST
+
 int main(void)
 {
-    const TTest *const tests[] = { test_folder,          test_put_after_prepare,
-                                   test_archive,         test_checkpoint,
-                                   test_damaged_archive, test_cancel,
-                                   test_concat,          test_concat_archive,
-                                   test_sweep,           test_recovery,
-                                   test_threads };
+    const TTest *const tests[] = { test_folder,
+                                   test_put_after_prepare,
+                                   test_archive,
+                                   test_checkpoint,
+                                   test_damaged_archive,
+                                   test_cancel,
+                                   test_concat,
+                                   test_concat_archive,
+                                   test_sweep,
+                                   test_recovery,
+                                   test_threads,
+                                   test_adopt,
+                                   test_adopted_and_left,
+                                   test_adopt_beyond_the_quota };
 
     return unit_run("uploads_tree", tests, sizeof tests / sizeof *tests);
 }
