@@ -458,3 +458,34 @@ void url_encode(struct buf *out, const char *text, bool keep_slash)
             buf_printf(out, "%%%02X", (unsigned)(unsigned char)*text);
     }
 }
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+bool url_decode(char *text, bool plus)
+{
+    char *to = text;
+    int high;
+    int low;
+
+    for (; *text; text++) {
+        if (*text != '%') {
+            *to++ = (char)(plus && *text == '+' ? ' ' : *text);
+            continue;
+        }
+        high = hex_value(text[1]);
+        low = high < 0 ? -1 : hex_value(text[2]);
+        if (low < 0 || high + low == 0)
+            return false;
+        *to++ = (char)(high << 4 | low);
+        text += 2;
+    }
+    *to = '\0';
+    return true;
+}

@@ -74,4 +74,11 @@ const char *url_shown(const char *text, char *out, size_t size);
  */
 void url_encode(struct buf *out, const char *text, bool keep_slash);
 
+/*
+ * Undoes percent-encoding in place; with plus, '+' is a blank as in forms.
+ * False for a '%' that no two hex digits follow, and for %00; text is then
+ * half done.
+ */
+bool url_decode(char *text, bool plus);
+
 #endif

@@ -13,6 +13,8 @@ FUZZ_TARGETS = \
 	%D%/fuzz_http \
 	%D%/fuzz_index \
 	%D%/fuzz_json \
+	%D%/fuzz_listing \
+	%D%/fuzz_location \
 	%D%/fuzz_multipart \
 	%D%/fuzz_safetensors \
 	%D%/fuzz_settings \

@@ -22,6 +22,7 @@ UNIT_TESTS = \
 	%D%/test_jobs_work \
 	%D%/test_kernel \
 	%D%/test_leaf \
+	%D%/test_location \
 	%D%/test_log \
 	%D%/test_metrics \
 	%D%/test_model \
@@ -32,8 +33,10 @@ UNIT_TESTS = \
 	%D%/test_path \
 	%D%/test_plan \
 	%D%/test_ranges \
+	%D%/test_remote_api \
 	%D%/test_safetensors \
 	%D%/test_settings \
+	%D%/test_sigv4 \
 	%D%/test_sink \
 	%D%/test_store \
 	%D%/test_t5x \
@@ -47,6 +50,7 @@ UNIT_TESTS = \
 	%D%/test_worker \
 	%D%/test_worker_kill \
 	%D%/test_workspace \
+	%D%/test_xml \
 	%D%/test_zarr2
 
 # Those that use threads: ./dev test tsan runs them under ThreadSanitizer.
