@@ -27,6 +27,10 @@ void request_done(struct request *r)
 {
     buf_done(&r->gin);
     buf_done(&r->config);
+    for (size_t i = 0; i < r->gin_path_count; i++)
+        store_free(r->gin_paths[i]);
+    store_free(r->gin_store);
+    free(r->gin_folder);
     free(r->gin_name);
     free(r->config_name);
     request_init(r);
@@ -182,6 +186,48 @@ int request_set_config(struct request *r, const char *name, const void *text,
     return set_text(&r->config, &r->config_name, name, text, len, err);
 }
 
+int request_set_gin_store(struct request *r, struct store *steal,
+                          const char *folder, struct error *err)
+{
+    char *copy = strdup(folder ? folder : "");
+
+    if (!copy) {
+        store_free(steal);
+        return error_memory(err);
+    }
+    free(r->gin_folder);
+    store_free(r->gin_store);
+    r->gin_folder = copy;
+    r->gin_store = steal;
+    return 0;
+}
+
+int request_add_gin_path(struct request *r, struct store *steal,
+                         struct error *err)
+{
+    if (r->gin_path_count == REQUEST_GIN_PATHS) {
+        store_free(steal);
+        return error_set(err, ERR_USAGE, "more than %d gin paths are given",
+                         REQUEST_GIN_PATHS);
+    }
+    r->gin_paths[r->gin_path_count++] = steal;
+    return 0;
+}
+
+void request_gin_search(const struct request *r, struct store *other,
+                        struct request_search *out)
+{
+    struct gin_search *s = &out->search;
+
+    *s = (struct gin_search){ .places = out->places };
+    s->beside.store = r->gin_store ? r->gin_store : other;
+    s->beside.folder = r->gin_folder ? r->gin_folder : "";
+    if (*s->beside.folder)
+        out->places[s->count++] = (struct gin_place){ s->beside.store, "" };
+    for (size_t i = 0; i < r->gin_path_count; i++)
+        out->places[s->count++] = (struct gin_place){ r->gin_paths[i], "" };
+}
+
 static int check_request(const struct request *r, struct error *err)
 {
     if (r->compat != MODEL_REFERENCE)
@@ -225,11 +271,14 @@ int conversion_plan(struct checkpoint *steal, const struct request *r,
                     struct conversion *out, struct error *err)
 {
     struct conversion c = { .checkpoint = steal };
-    const struct model_options mo = model_options_of(r);
+    struct model_options mo = model_options_of(r);
     const struct plan_options po = { .dtype = r->dtype,
                                      .max_shard_size = r->max_shard_size };
+    struct request_search gin;
     int rc = check_request(r, err);
 
+    request_gin_search(r, steal->store, &gin);
+    mo.gin_search = &gin.search;
     if (!rc)
         rc = model_build(c.checkpoint, &mo, &c.model, err);
     if (!rc)

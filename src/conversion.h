@@ -6,6 +6,9 @@
 #define SWITCHYARD_CONVERSION_H
 
 #include "convert.h"
+#include "model/gin.h"
+
+enum { REQUEST_GIN_PATHS = 32 };
 
 /*
  * What is asked for. Texts are owned and freed by request_done(); set a member
@@ -13,7 +16,11 @@
  */
 struct request {
     struct buf gin;
-    char *gin_name; /* NULL: no gin file */
+    char *gin_name;          /* NULL: no gin file */
+    struct store *gin_store; /* where the gin file lies; NULL: not known */
+    char *gin_folder;        /* in it; NULL: its root */
+    struct store *gin_paths[REQUEST_GIN_PATHS]; /* for its includes, too */
+    size_t gin_path_count;
     struct buf config;
     char *config_name; /* NULL: no config.json */
     uint64_t num_experts;
@@ -40,6 +47,29 @@ int request_set_gin(struct request *r, const char *name, const void *text,
                     size_t len, struct error *err);
 int request_set_config(struct request *r, const char *name, const void *text,
                        size_t len, struct error *err);
+
+/*
+ * Where the gin file lies, for what it includes: a folder of a store (NULL: its
+ * root), and other stores to look in after it, at most REQUEST_GIN_PATHS.
+ * Stores are taken over, also on failure.
+ */
+int request_set_gin_store(struct request *r, struct store *steal,
+                          const char *folder, struct error *err);
+int request_add_gin_path(struct request *r, struct store *steal,
+                         struct error *err);
+
+/* Where to look for what a gin file includes; all of it is borrowed. */
+struct request_search {
+    struct gin_search search;
+    struct gin_place places[REQUEST_GIN_PATHS + 1]; /* the search's */
+};
+
+/*
+ * Without a gin_store, other stands for it: a gin file that came with a request
+ * finds its includes in the checkpoint's folder. other may be NULL.
+ */
+void request_gin_search(const struct request *r, struct store *other,
+                        struct request_search *out);
 
 /* A planned conversion: it owns all three parts. */
 struct conversion {

@@ -76,6 +76,8 @@ int cli_apply_request(void *ctx, const struct cli_option *o, const char *value,
                       struct error *err);
 int cli_apply_gin(void *ctx, const struct cli_option *o, const char *value,
                   struct error *err);
+int cli_apply_gin_path(void *ctx, const struct cli_option *o, const char *value,
+                       struct error *err);
 int cli_apply_config(void *ctx, const struct cli_option *o, const char *value,
                      struct error *err);
 int cli_apply_json(void *ctx, const struct cli_option *o, const char *value,
@@ -84,9 +86,18 @@ int cli_apply_checkpoint(void *ctx, const struct cli_option *o,
                          const char *value, struct error *err);
 int cli_take_checkpoint(void *ctx, const char *value, struct error *err);
 
+/* Of all commands that read gin files. */
+#define CLI_GIN_PATH                                                           \
+    {                                                                          \
+        "gin-path", "DIR",                                                     \
+            "where to look for what a gin file includes;\nmay be repeated",    \
+            NULL, cli_apply_gin_path                                           \
+    }
+
 /* The options that say what is to be made, the same in both commands. */
 #define CLI_JOB_OPTIONS                                                        \
     { "gin", "FILE", "the run's gin file", NULL, cli_apply_gin },              \
+        CLI_GIN_PATH,                                                          \
         { "config", "FILE|DIR", "a config.json, or the folder of one", NULL,   \
           cli_apply_config },                                                  \
         { "num-experts", "N", "how many experts there should be",              \
@@ -124,6 +135,7 @@ void cli_progress_stop(struct cli_progress *p);
 /* The subcommands. argv[0] is the subcommand's name. */
 int cmd_config(int argc, char **argv);
 int cmd_convert(int argc, char **argv);
+int cmd_gin(int argc, char **argv);
 int cmd_health(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_serve(int argc, char **argv);

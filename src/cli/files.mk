@@ -2,6 +2,7 @@ switchyard_SOURCES += \
 	%D%/cli.h \
 	%D%/cmd_config.c \
 	%D%/cmd_convert.c \
+	%D%/cmd_gin.c \
 	%D%/cmd_health.c \
 	%D%/cmd_inspect.c \
 	%D%/cmd_serve.c \

@@ -74,8 +74,33 @@ static int set_file(struct cli_job *j, const char *path, set_text_fn set,
 int cli_apply_gin(void *ctx, const struct cli_option *o, const char *value,
                   struct error *err)
 {
+    struct cli_job *j = ctx;
+    const char *slash = strrchr(value, '/');
+    struct store *store = NULL;
+    char *folder = NULL;
+    int rc = set_file(j, value, request_set_gin, err);
+
     (void)o;
-    return set_file(ctx, value, request_set_gin, err);
+    if (rc)
+        return rc;
+    folder = strndup(value, slash ? (size_t)(slash - value) + 1 : 0);
+    rc = folder ? store_local_open(*folder ? folder : ".", &store, err)
+                : error_memory(err);
+    if (!rc)
+        rc = request_set_gin_store(&j->request, store, NULL, err);
+    free(folder);
+    return rc;
+}
+
+int cli_apply_gin_path(void *ctx, const struct cli_option *o, const char *value,
+                       struct error *err)
+{
+    struct cli_job *j = ctx;
+    struct store *store = NULL;
+    int rc = store_local_open(value, &store, err);
+
+    (void)o;
+    return rc ? rc : request_add_gin_path(&j->request, store, err);
 }
 
 int cli_apply_config(void *ctx, const struct cli_option *o, const char *value,

@@ -18,6 +18,7 @@ struct command {
 static const struct command commands[] = {
     { "convert", "convert a checkpoint to a Hugging Face model", cmd_convert },
     { "inspect", "show what a conversion would do", cmd_inspect },
+    { "gin", "show what a gin file says, and the config it gives", cmd_gin },
     { "serve", "convert over HTTP", cmd_serve },
     { "config", "show the service's settings and where they come from",
       cmd_config },

@@ -11,9 +11,19 @@ libcore_a_SOURCES += \
 	%D%/generation.h \
 	%D%/gin.c \
 	%D%/gin.h \
+	%D%/gin_known.h \
+	%D%/gin_known_moe.c \
+	%D%/gin_known_t5.c \
 	%D%/gin_lex.c \
 	%D%/gin_lex.h \
 	%D%/gin_literal.c \
+	%D%/gin_load.c \
+	%D%/gin_model.c \
+	%D%/gin_model.h \
+	%D%/gin_model_layers.c \
+	%D%/gin_model_parts.h \
+	%D%/gin_model_taboos.c \
+	%D%/gin_names.c \
 	%D%/gin_parse.c \
 	%D%/gin_parse_value.c \
 	%D%/gin_parts.h \
@@ -38,3 +48,6 @@ libcore_a_SOURCES += \
 	%D%/tensors.h \
 	%D%/warnings.c \
 	%D%/warnings.h
+
+# Not run by the build: it needs gin-config and the repositories.
+EXTRA_DIST += %D%/make_gin_known.py

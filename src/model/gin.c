@@ -1,11 +1,12 @@
 /*
  * A parsed gin file and the questions a converter has about it.
  *
- * gin_parse.c fills it; this file keeps what was bound, in the file's order,
- * and answers for a parameter or a macro which binding counts. That is gin's
- * own logic with one thing left out: gin knows the complete name of every
- * function and so which bindings belong to one function. Here a selector is
- * compared with the one asked for, by components from the right.
+ * gin_load.c and gin_parse.c fill it; this file keeps what was bound, in the
+ * order it is read, and answers for a parameter or a macro which binding
+ * counts. That is gin's own logic with one thing left out: gin knows the
+ * complete name of every function and so which bindings belong to one function.
+ * Here a selector is compared with the one asked for, by components from the
+ * right; gin_names.c does the same among the bindings.
  *
  * Macros are looked up often (every value may be one) and so are sorted;
  * parameters are asked for a few times and are searched from the end.
@@ -71,15 +72,20 @@ static void binding_done(struct gin_binding *b)
     free(b->scope);
     free(b->selector);
     free(b->parameter);
+    free(b->complete);
     gin_value_done(&b->value);
 }
 
-int gin_add_binding(struct gin *g, struct gin_slice scope,
+int gin_add_binding(struct gin_parser *p, struct gin_slice scope,
                     struct gin_slice selector, struct gin_slice parameter,
                     struct gin_value *value, unsigned line, struct error *err)
 {
-    struct gin_binding b = { .line = line };
+    struct gin *g = p->gin;
+    struct gin_binding b = { .line = line,
+                             .file = p->source->file,
+                             .dynamic = p->dynamic };
     void *bindings = g->bindings;
+    int rc;
 
     /* NAME/macro.value = ... is the long form of NAME = ... */
     if (scope.len > 0 && gin_is_macro_selector(selector) &&
@@ -98,25 +104,14 @@ int gin_add_binding(struct gin *g, struct gin_slice scope,
         binding_done(&b);
         return error_memory(err);
     }
+    rc = gin_complete(p, selector, &b.complete, err);
+    if (rc) {
+        binding_done(&b);
+        return rc;
+    }
     b.value = *value;
     *value = (struct gin_value){ .kind = GIN_NONE };
     g->bindings[g->count++] = b;
-    return 0;
-}
-
-int gin_add_include(struct gin *g, const char *file, struct error *err)
-{
-    void *includes = g->includes;
-    char *copy;
-
-    if (!gin_grow(&includes, &g->include_capacity, g->include_count,
-                  sizeof copy))
-        return error_memory(err);
-    g->includes = includes;
-    copy = strdup(file);
-    if (!copy)
-        return error_memory(err);
-    g->includes[g->include_count++] = copy;
     return 0;
 }
 
@@ -148,7 +143,7 @@ static int compare_macros(const void *a, const void *b)
     return order ? order : (x > y) - (x < y);
 }
 
-static int sort_macros(struct gin *g, struct error *err)
+int gin_sort_macros(struct gin *g, struct error *err)
 {
     g->macros = calloc(g->count ? g->count : 1, sizeof(*g->macros));
     if (!g->macros)
@@ -160,35 +155,6 @@ static int sort_macros(struct gin *g, struct error *err)
     return 0;
 }
 
-int gin_parse(const void *text, size_t len, const char *name, struct gin **out,
-              struct error *err)
-{
-    struct gin *g = calloc(1, sizeof *g);
-    char *copy = NULL;
-    size_t copy_len = 0;
-    int rc;
-
-    if (!g)
-        return error_memory(err);
-    g->name = strdup(name);
-    rc = g->name ? gin_lex_prepare(text, len, name, &copy, &copy_len, err)
-                 : error_memory(err);
-    if (rc)
-        goto out;
-    rc = gin_parse_text(g, copy, copy_len, err);
-    if (rc)
-        goto out;
-    rc = sort_macros(g, err);
-    if (rc)
-        goto out;
-    *out = g;
-    g = NULL;
-out:
-    free(copy);
-    gin_free(g);
-    return rc;
-}
-
 void gin_free(struct gin *g)
 {
     if (!g)
@@ -196,10 +162,19 @@ void gin_free(struct gin *g)
     for (size_t i = 0; i < g->count; i++)
         binding_done(&g->bindings[i]);
     for (size_t i = 0; i < g->include_count; i++)
-        free(g->includes[i]);
+        free(g->includes[i].name);
+    for (size_t i = 0; i < g->import_count; i++) {
+        free(g->imports[i].module);
+        free(g->imports[i].name);
+    }
+    for (size_t i = 0; i < g->file_count; i++)
+        free(g->files[i]);
     free(g->bindings);
     free(g->includes);
+    free(g->imports);
+    free(g->files);
     free(g->macros);
+    free(g->effective);
     free(g->name);
     free(g);
 }
@@ -215,10 +190,23 @@ const struct gin_binding *gin_bindings(const struct gin *g, size_t *count)
     return g->bindings;
 }
 
-const char *const *gin_includes(const struct gin *g, size_t *count)
+const struct gin_binding *const *gin_effective(const struct gin *g,
+                                               size_t *count)
+{
+    *count = g->effective_count;
+    return g->effective;
+}
+
+const struct gin_include *gin_includes(const struct gin *g, size_t *count)
 {
     *count = g->include_count;
-    return (const char *const *)g->includes;
+    return g->includes;
+}
+
+const struct gin_import *gin_imports(const struct gin *g, size_t *count)
+{
+    *count = g->import_count;
+    return g->imports;
 }
 
 /* The last of the macros that are exactly "scope/selector". */
@@ -301,7 +289,7 @@ const struct gin_binding *gin_find(const struct gin *g, const char *selector,
         size_t rank;
 
         if (!b->parameter || strcmp(b->parameter, parameter) != 0 ||
-            !selectors_match(rest, b->selector))
+            !selectors_match(rest, b->complete))
             continue;
         rank = scope_rank(scope, b->scope);
         if (rank > best) {
@@ -312,8 +300,16 @@ const struct gin_binding *gin_find(const struct gin *g, const char *selector,
     return found;
 }
 
-int gin_resolve(const struct gin *g, const struct gin_value *value,
-                const struct gin_value **out, struct error *err)
+bool gin_is_required(const struct gin_value *value)
+{
+    return value->kind == GIN_MACRO && (!strcmp(value->text, "gin.REQUIRED") ||
+                                        !strcmp(value->text, "REQUIRED"));
+}
+
+/* *at is set to the last macro on the way, and left where there is none. */
+static int follow(const struct gin *g, const struct gin_value *value,
+                  const struct gin_value **out, const struct gin_binding **at,
+                  struct error *err)
 {
     const struct gin_value *v = value;
 
@@ -324,14 +320,32 @@ int gin_resolve(const struct gin *g, const struct gin_value *value,
             error_set(err, ERR_GIN,
                       "%s: the macro %%%.80s leads back to itself, or through "
                       "more than %d others",
-                      g->name, value->text, GIN_MAX_DEPTH);
-            error_subject(err, "%s, line %u", g->name, b ? b->line : 0);
+                      b ? b->file : g->name, value->text, GIN_MAX_DEPTH);
+            error_subject(err, "%s, line %u", b ? b->file : g->name,
+                          b ? b->line : 0);
             error_expected(err, "a value");
             error_actual(err, "%%%s", value->text);
             return error_hint(err, "give one of these macros a value");
         }
         v = b ? &b->value : NULL;
+        *at = b ? b : *at;
     }
     *out = v;
     return 0;
+}
+
+int gin_resolve(const struct gin *g, const struct gin_value *value,
+                const struct gin_value **out, struct error *err)
+{
+    const struct gin_binding *at = NULL;
+
+    return follow(g, value, out, &at, err);
+}
+
+int gin_resolve_binding(const struct gin *g, const struct gin_binding *b,
+                        const struct gin_value **out,
+                        const struct gin_binding **at, struct error *err)
+{
+    *at = b;
+    return follow(g, &b->value, out, at, err);
 }

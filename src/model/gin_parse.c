@@ -50,8 +50,7 @@ static int parse_binding(struct gin_parser *p, struct gin_slice scope,
     if (rc == 0)
         rc = gin_parse_value(p, &value, err);
     if (rc == 0)
-        rc = gin_add_binding(p->gin, scope, selector, parameter, &value, line,
-                             err);
+        rc = gin_add_binding(p, scope, selector, parameter, &value, line, err);
     gin_value_done(&value);
     return rc;
 }
@@ -125,8 +124,11 @@ static int parse_block(struct gin_parser *p, struct gin_slice key,
 /* From behind "import" or "from". Nothing is imported. */
 static int parse_import(struct gin_parser *p, bool from, struct error *err)
 {
-    struct gin_slice ignored = { 0 };
-    int rc = gin_parse_selector(p, false, true, &ignored, err);
+    struct gin_slice module = { 0 };
+    struct gin_slice name = { 0 };
+    struct gin_slice alias = { 0 };
+    unsigned line = p->token.line;
+    int rc = gin_parse_selector(p, false, true, &module, err);
 
     if (rc == 0 && from) {
         if (!gin_at_name(p, "import"))
@@ -134,17 +136,17 @@ static int parse_import(struct gin_parser *p, bool from, struct error *err)
                                   "write \"from module import name\"", err);
         rc = gin_advance(p, err);
         if (rc == 0)
-            rc = parse_identifier(p, &ignored, err);
+            rc = parse_identifier(p, &name, err);
     }
     if (rc == 0 && gin_at_name(p, "as")) {
         rc = gin_advance(p, err);
         if (rc == 0)
-            rc = parse_identifier(p, &ignored, err);
+            rc = parse_identifier(p, &alias, err);
     }
-    return rc;
+    return rc ? rc : gin_add_import(p, module, name, alias, line, err);
 }
 
-/* From behind "include". The file is noted, never opened. */
+/* From behind "include": what that file binds is bound here. */
 static int parse_include(struct gin_parser *p, struct error *err)
 {
     struct gin_value value = { .kind = GIN_NONE };
@@ -160,7 +162,7 @@ static int parse_include(struct gin_parser *p, struct error *err)
         rc = gin_error(err, p->lex.name, file.line, "a file's name in quotes",
                        gin_token_text(&file, found), "remove the b");
     if (rc == 0)
-        rc = gin_add_include(p->gin, value.text, err);
+        rc = gin_include(p, value.text, file.line, err);
     gin_value_done(&value);
     return rc;
 }
@@ -191,13 +193,14 @@ static int parse_statement(struct gin_parser *p, struct error *err)
     return expect_newline(p, err);
 }
 
-int gin_parse_text(struct gin *g, const char *text, size_t len,
-                   struct error *err)
+int gin_parse_text(struct gin *g, struct gin_loader *loader,
+                   const struct gin_source *source, const char *text,
+                   size_t len, struct error *err)
 {
-    struct gin_parser p = { .gin = g };
+    struct gin_parser p = { .gin = g, .loader = loader, .source = source };
     int rc;
 
-    gin_lex_init(&p.lex, text, len, g->name);
+    gin_lex_init(&p.lex, text, len, source->file);
     rc = gin_advance(&p, err);
     while (rc == 0 && p.token.kind != GIN_TOKEN_END) {
         /* Outside of blocks gin does not care how lines are indented. */

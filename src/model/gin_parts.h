@@ -23,14 +23,38 @@ struct gin_slice {
 
 struct gin {
     char *name;
+    char **files; /* their names, which bindings and others borrow */
+    size_t file_count;
+    size_t file_capacity;
     struct gin_binding *bindings;
     size_t count;
     size_t capacity;
-    char **includes;
+    struct gin_include *includes;
     size_t include_count;
     size_t include_capacity;
+    struct gin_import *imports;
+    size_t import_count;
+    size_t import_capacity;
     const struct gin_binding **macros; /* by scope, selector and place */
     size_t macro_count;
+    const struct gin_binding **effective;
+    size_t effective_count;
+};
+
+/* A file that is being read, and the one that includes it. */
+struct gin_source {
+    const struct gin_source *parent;
+    const char *file;    /* its name in struct gin */
+    struct store *store; /* where it lies; NULL: in no store */
+    const char *path;    /* in the store */
+    unsigned depth;      /* 0 for the first one */
+};
+
+/* What all files of one gin_load() share. */
+struct gin_loader {
+    const struct gin_search *search; /* NULL: includes are not looked for */
+    size_t bytes;
+    size_t files;
 };
 
 /* The parser's state: token is the one it looks at. */
@@ -38,6 +62,11 @@ struct gin_parser {
     struct gin_lexer lex;
     struct gin_token token;
     struct gin *gin;
+    struct gin_loader *loader;
+    const struct gin_source *source;
+    size_t imports[GIN_MAX_IMPORTS]; /* the file's, by their place in gin */
+    size_t import_count;
+    bool dynamic;   /* the file registers what it imports */
     unsigned depth; /* of brackets around the value */
 };
 
@@ -68,19 +97,42 @@ int gin_parse_strings(struct gin_parser *p, struct gin_value *out,
                       struct error *err);
 
 /* Reads all statements of a prepared text into g. */
-int gin_parse_text(struct gin *g, const char *text, size_t len,
-                   struct error *err);
+int gin_parse_text(struct gin *g, struct gin_loader *loader,
+                   const struct gin_source *source, const char *text,
+                   size_t len, struct error *err);
 
 /*
  * Adds a binding and takes value's contents, on success only. parameter is
  * empty for a macro.
  */
-int gin_add_binding(struct gin *g, struct gin_slice scope,
+int gin_add_binding(struct gin_parser *p, struct gin_slice scope,
                     struct gin_slice selector, struct gin_slice parameter,
                     struct gin_value *value, unsigned line, struct error *err);
 
-/* Adds a file that "include" names. */
-int gin_add_include(struct gin *g, const char *file, struct error *err);
+/* Notes the file that "include" names in line, and reads it if it is there. */
+int gin_include(struct gin_parser *p, const char *name, unsigned line,
+                struct error *err);
+
+/* Keeps a file's name in g; NULL without memory. */
+const char *gin_keep_file(struct gin *g, const char *name);
+
+/*
+ * "import module [as alias]" or, with from, "from module import name [as
+ * alias]"; slices that are not there are empty.
+ */
+int gin_add_import(struct gin_parser *p, struct gin_slice module,
+                   struct gin_slice name, struct gin_slice alias, unsigned line,
+                   struct error *err);
+
+/* selector behind the module that its first name stands for; malloc'ed. */
+int gin_complete(const struct gin_parser *p, struct gin_slice selector,
+                 char **out, struct error *err);
+
+/* Sorts what gin_find_macro() looks through, once all is read. */
+int gin_sort_macros(struct gin *g, struct error *err);
+
+/* Once all is read: which selectors mean the same, which bindings count. */
+int gin_settle(struct gin *g, struct error *err);
 
 /* Splits "a/b/c" at its last slash: "a/b" and "c", or "" and "c". */
 void gin_split_scope(struct gin_slice whole, struct gin_slice *scope,

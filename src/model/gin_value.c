@@ -203,6 +203,13 @@ void gin_value_print(const struct gin_value *value, struct buf *out)
     }
 }
 
+void gin_binding_print(const struct gin_binding *b, struct buf *out)
+{
+    buf_printf(out, "%s%s%s%s%s", b->scope, *b->scope ? "/" : "",
+               b->ambiguous ? b->complete : b->selector,
+               b->parameter ? "." : "", b->parameter ? b->parameter : "");
+}
+
 /* The value's gin text: as a string, or as the key of what follows. */
 static void json_text(struct json_writer *w, const struct gin_value *value,
                       bool key)

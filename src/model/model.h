@@ -19,6 +19,8 @@
 #include "base/error.h"
 #include "checkpoint/checkpoint.h"
 
+struct gin_search;
+
 enum model_compat {
     MODEL_RIGHT,     /* default: what the tensors say, loads everywhere */
     MODEL_REFERENCE, /* the same bytes as the reference converter */
@@ -30,7 +32,8 @@ struct model_options {
     const void *gin; /* the gin file's text */
     size_t gin_len;
     const char *gin_name;
-    const void *config; /* config.json's text */
+    const struct gin_search *gin_search; /* for what it includes */
+    const void *config;                  /* config.json's text */
     size_t config_len;
     const char *config_name;
     uint64_t num_experts; /* 0: not stated */

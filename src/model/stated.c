@@ -1,10 +1,6 @@
 /*
- * Collects statements from the options, config.json and the gin file.
- *
- * Of a gin file only what describes the model counts, through macros. Settings
- * of the training run (DROPOUT_RATE, JITTER_NOISE, the loss factors) are not
- * taken: they say how the checkpoint was trained, while config.json's are for
- * training that is still to come.
+ * Collects statements from the options, config.json and the gin file, which
+ * gin_model.c reads.
  */
 #include "model/stated.h"
 
@@ -12,51 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/gin.h"
+#include "model/gin_model.h"
 #include "model/pretrained.h"
-#include "model/pyvalue.h"
-
-/* Where a gin file states a key: as a macro, or as selector.parameter. */
-static const struct gin_row {
-    const char *key;
-    const char *macro;
-    const char *selector;
-    const char *parameter;
-} gin_rows[] = {
-    { "d_model", "EMBED_DIM", NULL, NULL },
-    { "d_kv", "HEAD_DIM", NULL, NULL },
-    { "d_ff", "MLP_DIM", NULL, NULL },
-    { "num_heads", "NUM_HEADS", NULL, NULL },
-    { "vocab_size", "NUM_EMBEDDINGS", NULL, NULL },
-    { "num_layers", "NUM_ENCODER_LAYERS", NULL, NULL },
-    { "num_decoder_layers", "NUM_DECODER_LAYERS", NULL, NULL },
-    { "num_sparse_encoder_layers", "NUM_ENCODER_SPARSE_LAYERS", NULL, NULL },
-    { "num_sparse_decoder_layers", "NUM_DECODER_SPARSE_LAYERS", NULL, NULL },
-    { "num_experts", "NUM_EXPERTS", NULL, NULL },
-    { "num_selected_experts", "NUM_SELECTED_EXPERTS", NULL, NULL },
-    { "num_selected_experts", NULL, "TokensChooseMaskedRouter",
-      "num_selected_experts" },
-    { "num_selected_experts", NULL, "TokensChooseScatterRouter",
-      "num_selected_experts" },
-    { "router_bias", NULL, "RouterWeights", "use_bias" },
-    { "layer_norm_epsilon", NULL, "T5LayerNorm", "epsilon" },
-    { "relative_attention_num_buckets", NULL, "RelativePositionBiases",
-      "num_buckets" },
-    { "relative_attention_max_distance", NULL, "RelativePositionBiases",
-      "max_distance" },
-};
-
-/*
- * Activation functions: flax's name, transformers' name. (flax's gelu is the
- * tanh approximation, transformers' is exact; they differ by up to 5e-4.)
- */
-static const char *const activations[][2] = {
-    { "relu", "relu" },       { "gelu", "gelu" },
-    { "silu", "silu" },       { "swish", "swish" },
-    { "sigmoid", "sigmoid" }, { "tanh", "tanh" },
-    { "relu6", "relu6" },     { "leaky_relu", "leaky_relu" },
-    { "linear", "linear" },
-};
 
 void stated_done(struct stated *s)
 {
@@ -147,192 +100,46 @@ static int read_config(const struct model_options *o, json_t *config,
     return rc;
 }
 
-/* The number or truth that a gin value is; NULL where it is neither. */
-static json_t *scalar(const struct gin_value *v)
-{
-    if (v && v->kind == GIN_INT)
-        return json_integer(v->integer);
-    if (v && v->kind == GIN_FLOAT)
-        return json_real(v->number);
-    if (v && v->kind == GIN_BOOL)
-        return json_boolean(v->boolean);
-    return NULL;
-}
-
-static int read_row(const struct gin *g, const struct gin_row *row,
-                    struct stated *s, struct error *err)
-{
-    const struct gin_binding *b =
-        row->macro ? gin_find_macro(g, row->macro)
-                   : gin_find(g, row->selector, row->parameter);
-    const struct gin_value *v;
-    json_t *value;
-    int rc;
-
-    if (!b)
-        return 0;
-    rc = gin_resolve(g, &b->value, &v, err);
-    if (rc)
-        return rc;
-    value = scalar(v);
-    return value ? add(s, row->key, value, gin_name(g), b->line, err) : 0;
-}
-
-/* True if a selector's last component is name. */
-static bool selector_is(const char *selector, const char *name)
-{
-    const char *dot = strrchr(selector, '.');
-
-    return strcmp(dot ? dot + 1 : selector, name) == 0;
-}
-
-static int refuse_model(const struct gin *g, const struct gin_binding *b,
-                        const char *what, struct error *err)
-{
-    error_set(err, ERR_MODEL,
-              "%s:%u: %s: Hugging Face's Switch Transformers "
-              "can't express that",
-              gin_name(g), b->line, what);
-    return error_subject(err, "%s:%u", gin_name(g), b->line);
-}
-
-/* transformers' name of the function, NULL if it has none. */
-static const char *activation_name(const struct gin_value *v)
-{
-    const char *name = v && v->text ? v->text : "";
-
-    if (v && v->kind == GIN_REFERENCE && strrchr(name, '.'))
-        name = strrchr(name, '.') + 1;
-    for (size_t i = 0; i < sizeof activations / sizeof activations[0]; i++) {
-        if (strcmp(activations[i][0], name) == 0)
-            return activations[i][1];
-    }
-    return NULL;
-}
-
-/* A value that is one activation, or a list of one. */
-static int read_activation(const struct gin *g, const struct gin_binding *b,
-                           struct stated *s, struct error *err)
-{
-    const struct stated_item *before = NULL;
-    const struct gin_value *v;
-    const char *name;
-    int rc = gin_resolve(g, &b->value, &v, err);
-
-    if (!rc && v && (v->kind == GIN_TUPLE || v->kind == GIN_LIST)) {
-        if (v->count != 1)
-            return refuse_model(g, b,
-                                "gated activations (more than one "
-                                "function)",
-                                err);
-        rc = gin_resolve(g, &v->items[0], &v, err);
-    }
-    if (rc || !v)
-        return rc;
-    name = activation_name(v);
-    if (!name)
-        return refuse_model(g, b, "an activation function of another kind",
-                            err);
-    for (size_t i = 0; i < s->count; i++) {
-        if (strcmp(s->items[i].key, "dense_act_fn") == 0 &&
-            strncmp(s->items[i].origin, gin_name(g), strlen(gin_name(g))) == 0)
-            before = &s->items[i];
-    }
-    if (before && strcmp(json_string_value(before->value), name) != 0)
-        return refuse_model(g, b,
-                            "different activation functions in dense "
-                            "layers and experts",
-                            err);
-    if (before)
-        return 0;
-    rc = add(s, "dense_act_fn", json_string(name), gin_name(g), b->line, err);
-    return rc ? rc
-              : add(s, "feed_forward_proj", json_string(name), gin_name(g),
-                    b->line, err);
-}
-
-static bool is_activation(const struct gin_binding *b)
-{
-    return selector_is(b->selector, "MlpBlock") &&
-           strcmp(b->parameter, "activations") == 0;
-}
-
-/* Bindings that are looked at one by one, whatever their scope. */
-static bool is_looked_at(const struct gin_binding *b)
-{
-    return b->parameter &&
-           (is_activation(b) || (selector_is(b->selector, "MoeLayer") &&
-                                 strcmp(b->parameter, "router") == 0));
-}
-
-/* In gin the last binding counts. */
-static bool is_bound_again(const struct gin_binding *bindings, size_t at,
-                           size_t count)
-{
-    const struct gin_binding *b = &bindings[at];
-
-    for (size_t i = at + 1; i < count; i++) {
-        if (bindings[i].parameter &&
-            strcmp(bindings[i].selector, b->selector) == 0 &&
-            strcmp(bindings[i].scope, b->scope) == 0 &&
-            strcmp(bindings[i].parameter, b->parameter) == 0)
-            return true;
-    }
-    return false;
-}
-
-static int read_binding(const struct gin *g, const struct gin_binding *b,
-                        struct stated *s, struct error *err)
-{
-    const struct gin_value *v;
-    int rc;
-
-    if (is_activation(b))
-        return read_activation(g, b, s, err);
-    rc = gin_resolve(g, &b->value, &v, err);
-    if (!rc && v && v->kind == GIN_REFERENCE && v->text &&
-        strstr(v->text, "ExpertsChoose"))
-        return refuse_model(g, b, "a router in which experts choose tokens",
-                            err);
-    return rc;
-}
-
 static int warn_includes(const struct gin *g, struct warnings *w,
                          struct error *err)
 {
     size_t count;
-    const char *const *includes = gin_includes(g, &count);
+    const struct gin_include *includes = gin_includes(g, &count);
     int rc = 0;
 
-    for (size_t i = 0; i < count && !rc; i++)
-        rc = warnings_add(w, err,
-                          "%s includes %s, which is not at hand: what it binds "
-                          "is not known",
-                          gin_name(g), includes[i]);
+    for (size_t i = 0; i < count && !rc; i++) {
+        if (includes[i].origin == GIN_MISSING)
+            rc = warnings_add(w, err,
+                              "%s includes %s, which is not at hand: what it "
+                              "binds is not known",
+                              includes[i].file, includes[i].name);
+    }
     return rc;
 }
 
+/* What the file says; refused where that can't be expressed. */
 static int read_gin(const struct model_options *o, struct stated *s,
                     struct warnings *w, struct error *err)
 {
-    const struct gin_binding *bindings;
+    struct gin_model m = { 0 };
     struct gin *g = NULL;
-    size_t count;
-    int rc = gin_parse(o->gin, o->gin_len,
-                       o->gin_name ? o->gin_name : "model.gin", &g, err);
+    int rc =
+        gin_load(o->gin, o->gin_len, o->gin_name ? o->gin_name : "model.gin",
+                 o->gin_search, &g, err);
 
-    for (size_t i = 0; i < sizeof gin_rows / sizeof gin_rows[0] && !rc; i++)
-        rc = read_row(g, &gin_rows[i], s, err);
-    if (rc)
-        goto out;
-    bindings = gin_bindings(g, &count);
-    for (size_t i = 0; i < count && !rc; i++) {
-        if (is_looked_at(&bindings[i]) && !is_bound_again(bindings, i, count))
-            rc = read_binding(g, &bindings[i], s, err);
+    if (!rc)
+        rc = gin_model_read(g, &m, err);
+    if (!rc && m.refusal_count > 0) {
+        rc = (int)m.refusals[0].error.code;
+        if (err)
+            *err = m.refusals[0].error;
     }
+    for (size_t i = 0; i < m.count && !rc; i++)
+        rc = add(s, m.facts[i].key, json_incref(m.facts[i].value),
+                 m.facts[i].at->file, m.facts[i].at->line, err);
     if (!rc)
         rc = warn_includes(g, w, err);
-out:
+    gin_model_done(&m);
     gin_free(g);
     return rc;
 }

@@ -8,7 +8,7 @@ failed=0
 
 # Every "switchyard COMMAND ..." line, with the lines that continue it.
 commands=$(sed -e ':a' -e '/\\$/{N;s/\\\n//;ba' -e '}' "$readme" |
-    grep -oE 'switchyard (config|convert|health|inspect|serve) [^`|>]*' | sort -u)
+    grep -oE 'switchyard (config|convert|gin|health|inspect|serve) [^`|>]*' | sort -u)
 
 echo "$commands" | {
     while read -r _ command rest; do

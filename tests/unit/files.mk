@@ -16,6 +16,7 @@ UNIT_TESTS = \
 	%D%/test_dtype \
 	%D%/test_gin \
 	%D%/test_gin_find \
+	%D%/test_gin_load \
 	%D%/test_grid \
 	%D%/test_inline \
 	%D%/test_jobs \

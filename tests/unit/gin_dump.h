@@ -34,7 +34,7 @@ static inline int gin_dump(const void *text, size_t len, const char *name,
 {
     struct json_writer w = JSON_WRITER(out, JSON_STYLE_PYTHON);
     const struct gin_binding *bindings;
-    const char *const *includes;
+    const struct gin_include *includes;
     struct gin *g = NULL;
     size_t count;
     int rc = gin_parse(text, len, name, &g, err);
@@ -52,7 +52,7 @@ static inline int gin_dump(const void *text, size_t len, const char *name,
     json_key(&w, "includes");
     json_open(&w, '[');
     for (size_t i = 0; i < count; i++)
-        json_str(&w, includes[i]);
+        json_str(&w, includes[i].name);
     json_close(&w, ']');
     json_close(&w, '}');
     buf_putc(out, '\n');

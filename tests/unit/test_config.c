@@ -95,7 +95,7 @@ static const struct attempt right[] = {
       CONFLICT("num_buckets", "16|32") },
     { GIN("EMBED_DIM = 32"), CONFLICT("model.gin:1 states d_model", "32|16") },
     { GIN("X = 9\nMLP_DIM = %X"),
-      CONFLICT("model.gin:2 states d_ff = 9", "9|32") },
+      CONFLICT("model.gin:1 states d_ff = 9", "9|32") },
     { GIN("NUM_HEADS = 8"), CONFLICT("num_heads", "8|2") },
     { GIN("NUM_EMBEDDINGS = 32128"), CONFLICT("vocab_size", "32128|64") },
     { GIN("NUM_ENCODER_LAYERS = 12"), CONFLICT("num_layers", "12|4") },
@@ -170,10 +170,10 @@ static const struct attempt right[] = {
     { CONFIG("{\"dense_act_fn\": \"snake\"}"), ERR_CONFIG, "dense_act_fn",
       NULL },
     /* routers */
-    { GIN("NUM_SELECTED_EXPERTS = 2"), ERR_MODEL, "num_selected_experts = 2",
-      NULL },
+    { GIN("NUM_SELECTED_EXPERTS = 2"), ERR_MODEL,
+      "more than one expert for each token in NUM_SELECTED_EXPERTS", NULL },
     { GIN("routing.TokensChooseScatterRouter.num_selected_experts = 2"),
-      ERR_MODEL, "num_selected_experts = 2", NULL },
+      ERR_MODEL, "more than one expert for each token", NULL },
     { GIN("NUM_SELECTED_EXPERTS = 1"), 0, "num_selected_experts", "1" },
     { GIN("sparse_encoder/moe_layers.MoeLayer.router = "
           "@routing.ExpertsChooseMaskedRouter()"),

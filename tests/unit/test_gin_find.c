@@ -184,11 +184,11 @@ START_TEST(test_includes)
 {
     struct gin *g = parse("include 'a/b.gin'\nf.x = 1\ninclude \"c\" 'd'\n");
     size_t count = 0;
-    const char *const *files = gin_includes(g, &count);
+    const struct gin_include *files = gin_includes(g, &count);
 
     ck_assert_uint_eq(count, 2);
-    ck_assert_str_eq(files[0], "a/b.gin");
-    ck_assert_str_eq(files[1], "cd");
+    ck_assert_str_eq(files[0].name, "a/b.gin");
+    ck_assert_str_eq(files[1].name, "cd");
     gin_free(g);
 }
 END_TEST
