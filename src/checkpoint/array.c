@@ -42,6 +42,12 @@ uint64_t array_chunks(const struct array *a)
     return n;
 }
 
+void array_locate(const struct array *a, uint64_t index, uint64_t *at)
+{
+    for (unsigned i = a->rank; i-- > 0; index /= array_grid(a, i))
+        at[i] = index % array_grid(a, i);
+}
+
 int array_read_chunk(const struct array *a, uint64_t index,
                      enum array_missing how, struct scratch *s,
                      const void **data, bool *missing, struct error *err)

@@ -58,7 +58,8 @@ struct array {
  * Everything a thread needs to decode chunks: input and output buffers and
  * decoder states, kept between chunks. Peak memory is that of the largest
  * chunk read: its encoded and its decoded bytes, and a second decoded copy
- * where the chunk is in Fortran order or shuffled.
+ * where the chunk is in another order or shuffled. Indexes of shards are kept
+ * in a few megabytes more.
  */
 int scratch_new(struct scratch **out, struct error *err);
 void scratch_free(struct scratch *s);
@@ -71,6 +72,9 @@ uint64_t array_chunk_bytes(const struct array *a);
 /* Chunks along one dimension (0 where the shape is 0), and in all. */
 uint64_t array_grid(const struct array *a, unsigned dim);
 uint64_t array_chunks(const struct array *a);
+
+/* The place of chunk index in the grid, into the first rank members of at. */
+void array_locate(const struct array *a, uint64_t index, uint64_t *at);
 
 /*
  * Reads a chunk as described at read_chunk. With ARRAY_MISSING_ERROR an absent

@@ -85,8 +85,8 @@ static const stream_fn streams[8] = {
     blosclz_stream, lz4_stream, snappy_stream, codec_zlib, codec_zstd,
 };
 
-/* The head, checked against the n bytes there are and the size wanted. */
-static int parse_head(const unsigned char *src, size_t n, size_t size,
+/* The head, checked against the n bytes there are and the room for them. */
+static int parse_head(const unsigned char *src, size_t n, size_t room,
                       struct frame *f, struct error *err)
 {
     uint32_t nbytes, blocksize, cbytes;
@@ -105,16 +105,16 @@ static int parse_head(const unsigned char *src, size_t n, size_t size,
         error_expected(err, "%u bytes", cbytes);
         return error_actual(err, "%zu bytes", n);
     }
-    if (nbytes != size)
-        return codec_wrong_size(size, nbytes, false, err);
+    if (nbytes > room)
+        return codec_wrong_size(room, nbytes, false, err);
     *f = (struct frame){ .src = src,
                          .len = n,
                          .flags = src[2],
                          .typesize = src[3],
-                         .size = size,
-                         .blocksize = (size_t)num_min(blocksize, size) };
+                         .size = nbytes,
+                         .blocksize = (size_t)num_min(blocksize, nbytes) };
     if (f->typesize == 0 || (f->flags & FLAG_RESERVED) ||
-        (size > 0 && blocksize == 0))
+        (nbytes > 0 && blocksize == 0))
         return damaged(err);
     return 0;
 }
@@ -187,20 +187,22 @@ static int decode_block(const struct frame *f, struct scratch *s, size_t index,
 }
 
 int blosc_decode(struct scratch *s, const unsigned char *src, size_t n,
-                 unsigned char *dst, size_t size, struct error *err)
+                 unsigned char *dst, size_t size, size_t *got,
+                 struct error *err)
 {
     struct frame f = { 0 };
     int rc = parse_head(src, n, size, &f, err);
 
-    if (rc || size == 0)
+    *got = f.size;
+    if (rc || f.size == 0)
         return rc;
     if (f.flags & FLAG_MEMCPY) {
-        if (n - HEAD_BYTES != size)
+        if (n - HEAD_BYTES != f.size)
             return damaged(err);
-        memcpy(dst, src + HEAD_BYTES, size);
+        memcpy(dst, src + HEAD_BYTES, f.size);
         return 0;
     }
-    f.blocks = (size_t)num_ceil_div(size, f.blocksize);
+    f.blocks = (size_t)num_ceil_div(f.size, f.blocksize);
     if (f.blocks > (n - HEAD_BYTES) / 4)
         return damaged(err);
     rc = scratch_room(&s->piece, f.blocksize, err);

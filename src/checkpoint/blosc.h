@@ -11,6 +11,7 @@
 
 /* As the decode member of struct codec. */
 int blosc_decode(struct scratch *s, const unsigned char *src, size_t n,
-                 unsigned char *dst, size_t size, struct error *err);
+                 unsigned char *dst, size_t size, size_t *got,
+                 struct error *err);
 
 #endif

@@ -1,10 +1,11 @@
 /*
  * The table of codecs.
  *
- * A chunk's decoded size is known before it is read, so every codec is given a
+ * A chunk's decoded size is known before it is read, so a codec is given a
  * buffer of exactly that size and must fill it: a stream that wants more is
  * stopped there, whatever it would have grown to, and one that gives less is
- * an error. All checksums are verified and no trailing bytes accepted.
+ * an error. (Between two codecs of zarr 3 only the limit is known.) All
+ * checksums are verified and no trailing bytes accepted.
  *
  * gzip and zlib use libdeflate, which decodes whole buffers and is half again
  * as fast as zlib on weights. zstd is decoded in one call into the final
@@ -39,12 +40,15 @@ int codec_damaged(const char *what, struct error *err)
 }
 
 static int raw_decode(struct scratch *s, const unsigned char *src, size_t n,
-                      unsigned char *dst, size_t size, struct error *err)
+                      unsigned char *dst, size_t size, size_t *got,
+                      struct error *err)
 {
     (void)s;
-    if (n != size)
+    if (n > size)
         return codec_wrong_size(size, n, false, err);
-    memcpy(dst, src, n);
+    if (n > 0)
+        memcpy(dst, src, n);
+    *got = n;
     return 0;
 }
 
@@ -58,7 +62,8 @@ static int deflate_failed(enum libdeflate_result result, const char *what,
 
 /* A gzip file is one member or several, one after the other. */
 static int gzip_decode(struct scratch *s, const unsigned char *src, size_t n,
-                       unsigned char *dst, size_t size, struct error *err)
+                       unsigned char *dst, size_t size, size_t *got,
+                       struct error *err)
 {
     struct libdeflate_decompressor *d = scratch_deflate(s);
     enum libdeflate_result result;
@@ -76,28 +81,31 @@ static int gzip_decode(struct scratch *s, const unsigned char *src, size_t n,
         src += in;
         n -= in;
     } while (n > 0);
-    return done == size ? 0 : codec_wrong_size(size, done, false, err);
+    *got = done;
+    return 0;
 }
 
-int codec_zlib(struct scratch *s, const unsigned char *src, size_t n,
-               unsigned char *dst, size_t size, struct error *err)
+static int zlib_decode(struct scratch *s, const unsigned char *src, size_t n,
+                       unsigned char *dst, size_t size, size_t *got,
+                       struct error *err)
 {
     struct libdeflate_decompressor *d = scratch_deflate(s);
     enum libdeflate_result result;
-    size_t in, out;
+    size_t in;
 
     if (!d)
         return error_memory(err);
-    result = libdeflate_zlib_decompress_ex(d, src, n, dst, size, &in, &out);
+    result = libdeflate_zlib_decompress_ex(d, src, n, dst, size, &in, got);
     if (result != LIBDEFLATE_SUCCESS)
         return deflate_failed(result, "zlib", size, err);
     if (in != n)
         return codec_damaged("zlib: bytes follow its end", err);
-    return out == size ? 0 : codec_wrong_size(size, out, false, err);
+    return 0;
 }
 
-int codec_zstd(struct scratch *s, const unsigned char *src, size_t n,
-               unsigned char *dst, size_t size, struct error *err)
+static int zstd_decode(struct scratch *s, const unsigned char *src, size_t n,
+                       unsigned char *dst, size_t size, size_t *got,
+                       struct error *err)
 {
     ZSTD_DCtx *d = scratch_zstd(s);
     size_t out;
@@ -109,7 +117,8 @@ int codec_zstd(struct scratch *s, const unsigned char *src, size_t n,
         return codec_wrong_size(size, size, true, err);
     if (ZSTD_isError(out))
         return codec_damaged("zstd", err);
-    return out == size ? 0 : codec_wrong_size(size, out, false, err);
+    *got = out;
+    return 0;
 }
 
 /* bzip2 counts in 32 bits: give it at most this much at a time. */
@@ -156,12 +165,15 @@ static int bz2_stream(const unsigned char **src, size_t *n, unsigned char **dst,
 }
 
 static int bz2_decode(struct scratch *s, const unsigned char *src, size_t n,
-                      unsigned char *dst, size_t size, struct error *err)
+                      unsigned char *dst, size_t size, size_t *got,
+                      struct error *err)
 {
     size_t room = size;
     int rc;
 
     (void)s;
+    if (n == 0)
+        return codec_damaged("bzip2", err);
     do {
         rc = bz2_stream(&src, &n, &dst, &room);
         if (rc == BZ_MEM_ERROR)
@@ -171,13 +183,41 @@ static int bz2_decode(struct scratch *s, const unsigned char *src, size_t n,
         if (rc != BZ_STREAM_END)
             return codec_damaged("bzip2", err);
     } while (n > 0);
-    return room == 0 ? 0 : codec_wrong_size(size, size - room, false, err);
+    *got = size - room;
+    return 0;
 }
 
 static const struct codec codecs[] = {
-    { "raw", raw_decode },  { "gzip", gzip_decode }, { "zlib", codec_zlib },
-    { "zstd", codec_zstd }, { "bz2", bz2_decode },   { "blosc", blosc_decode },
+    { "raw", raw_decode },   { "gzip", gzip_decode }, { "zlib", zlib_decode },
+    { "zstd", zstd_decode }, { "bz2", bz2_decode },   { "blosc", blosc_decode },
 };
+
+int codec_decode(const struct codec *codec, struct scratch *s,
+                 const unsigned char *src, size_t n, unsigned char *dst,
+                 size_t size, struct error *err)
+{
+    size_t got = 0;
+    int rc = codec->decode(s, src, n, dst, size, &got, err);
+
+    if (!rc && got != size)
+        rc = codec_wrong_size(size, got, false, err);
+    return rc;
+}
+
+static const struct codec zlib_codec = { "zlib", zlib_decode };
+static const struct codec zstd_codec = { "zstd", zstd_decode };
+
+int codec_zlib(struct scratch *s, const unsigned char *src, size_t n,
+               unsigned char *dst, size_t size, struct error *err)
+{
+    return codec_decode(&zlib_codec, s, src, n, dst, size, err);
+}
+
+int codec_zstd(struct scratch *s, const unsigned char *src, size_t n,
+               unsigned char *dst, size_t size, struct error *err)
+{
+    return codec_decode(&zstd_codec, s, src, n, dst, size, err);
+}
 
 const struct codec *codec_find(const char *id)
 {

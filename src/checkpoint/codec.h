@@ -12,14 +12,20 @@
 struct codec {
     const char *id; /* as zarr calls it: "gzip"; "raw" for none */
     /*
-     * Decodes n bytes at src into the size bytes at dst: all of src, and
-     * exactly size bytes. Errors are ERR_CHUNK (or ERR_MEMORY), and the text is
-     * a predicate, "decodes to 1020 bytes", to which the caller adds the
-     * subject. src and dst do not overlap.
+     * Decodes n bytes at src, all of them, into at most size bytes at dst; *got
+     * is how many. Errors are ERR_CHUNK (or ERR_MEMORY), and the text is a
+     * predicate, "decodes to 1020 bytes", to which the caller adds the subject.
+     * src and dst do not overlap.
      */
     int (*decode)(struct scratch *s, const unsigned char *src, size_t n,
-                  unsigned char *dst, size_t size, struct error *err);
+                  unsigned char *dst, size_t size, size_t *got,
+                  struct error *err);
 };
+
+/* The same into exactly size bytes; fewer are an error too. */
+int codec_decode(const struct codec *codec, struct scratch *s,
+                 const unsigned char *src, size_t n, unsigned char *dst,
+                 size_t size, struct error *err);
 
 /* By zarr's id, NULL for no compressor; NULL if there is no such codec. */
 const struct codec *codec_find(const char *id);
@@ -36,7 +42,7 @@ int codec_damaged(const char *what, struct error *err);
 
 /*
  * One zlib stream, one lz4 block or zstd frames into exactly size bytes: what
- * blosc frames are made of. They fail as decode does.
+ * blosc frames are made of. They fail as codec_decode() does.
  */
 int codec_zlib(struct scratch *s, const unsigned char *src, size_t n,
                unsigned char *dst, size_t size, struct error *err);

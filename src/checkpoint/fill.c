@@ -3,7 +3,8 @@
  *
  * Zarr 2 writes them as JSON numbers; as "NaN", "Infinity", "-Infinity" or
  * digits in a string for floats; as [re, im] for complex numbers; and as base64
- * of the stored element where nothing else would do. The small float formats
+ * of the stored element where nothing else would do. Zarr 3 has no texts but
+ * those three words and a float's bits in hexadecimal. The small float formats
  * differ only in their widths, so one function rounds to all of them, once and
  * to even.
  */
@@ -141,8 +142,7 @@ static bool put_number(const json_t *json, enum dtype dtype,
            put_integer((int64_t)real, dtype, value);
 }
 
-/* "NaN", "-Infinity", "1.5", but nothing else that strtod would take. */
-static bool text_number(const char *text, double *v)
+static bool text_word(const char *text, double *v)
 {
     static const struct {
         const char *word;
@@ -152,7 +152,6 @@ static bool text_number(const char *text, double *v)
         { "Infinity", (double)INFINITY },
         { "-Infinity", -(double)INFINITY },
     };
-    char *end = NULL;
 
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (strcmp(text, words[i].word) != 0)
@@ -160,6 +159,16 @@ static bool text_number(const char *text, double *v)
         *v = words[i].value;
         return true;
     }
+    return false;
+}
+
+/* "NaN", "-Infinity", "1.5", but nothing else that strtod would take. */
+static bool text_number(const char *text, double *v)
+{
+    char *end = NULL;
+
+    if (text_word(text, v))
+        return true;
     if (!*text || text[strspn(text, "+-.0123456789eE")] != '\0')
         return false;
     *v = strtod(text, &end);
@@ -254,6 +263,76 @@ bool fill_parse(const json_t *json, enum dtype dtype, bool big,
     if (json_is_number(json) || json_is_boolean(json))
         return put_number(json, dtype, value);
     return false;
+}
+
+static int hex_digit(char c)
+{
+    static const char digits[] = "0123456789abcdef";
+    char lower = c >= 'A' && c <= 'F' ? (char)(c - 'A' + 'a') : c;
+    const char *p = c ? strchr(digits, lower) : NULL;
+
+    return p ? (int)(p - digits) : -1;
+}
+
+/* "0x" and all of an element's bits, the highest first. */
+static bool put_bits(const char *text, enum dtype dtype, unsigned char *value)
+{
+    bool native_big = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
+    size_t size = dtype_info(dtype)->size;
+    int high, low;
+
+    if (strncmp(text, "0x", 2) != 0 || strlen(text) != 2 + 2 * size)
+        return false;
+    for (size_t i = 0; i < size; i++) {
+        high = hex_digit(text[2 + 2 * i]);
+        low = hex_digit(text[3 + 2 * i]);
+        if (high < 0 || low < 0)
+            return false;
+        value[i] = (unsigned char)(high << 4 | low);
+    }
+    if (!native_big)
+        dtype_swap(dtype, value, 1);
+    return true;
+}
+
+/* A real float, or a half of a complex number. */
+static bool put_float_zarr3(const json_t *json, enum dtype dtype,
+                            unsigned char *value)
+{
+    double v;
+
+    if (json_is_number(json))
+        return put_float(json_number_value(json), dtype, value);
+    if (!json_is_string(json))
+        return false;
+    return text_word(json_string_value(json), &v)
+               ? put_float(v, dtype, value)
+               : put_bits(json_string_value(json), dtype, value);
+}
+
+static bool is_float(enum dtype dtype)
+{
+    unsigned char ignored[FILL_MAX_BYTES];
+
+    return put_float(0, dtype, ignored);
+}
+
+bool fill_parse_zarr3(const json_t *json, enum dtype dtype,
+                      unsigned char value[static FILL_MAX_BYTES])
+{
+    enum dtype part = dtype == DTYPE_C64 ? DTYPE_F32 : DTYPE_F64;
+
+    memset(value, 0, FILL_MAX_BYTES);
+    if (dtype == DTYPE_C64 || dtype == DTYPE_C128)
+        return json_array_size(json) == 2 &&
+               put_float_zarr3(json_array_get(json, 0), part, value) &&
+               put_float_zarr3(json_array_get(json, 1), part,
+                               value + dtype_info(part)->size);
+    if (is_float(dtype))
+        return put_float_zarr3(json, dtype, value);
+    if (dtype == DTYPE_BOOL)
+        return json_is_boolean(json) && put_number(json, dtype, value);
+    return json_is_number(json) && put_number(json, dtype, value);
 }
 
 void fill_elements(void *dst, size_t count, enum dtype dtype,

@@ -19,6 +19,13 @@ enum { FILL_MAX_BYTES = 16 };
 bool fill_parse(const json_t *json, enum dtype dtype, bool big,
                 unsigned char value[static FILL_MAX_BYTES]);
 
+/*
+ * The same for zarr.json: there is no null, no base64 and no decimal in a text,
+ * but "0x7fc00000" for the bits of a float.
+ */
+bool fill_parse_zarr3(const json_t *json, enum dtype dtype,
+                      unsigned char value[static FILL_MAX_BYTES]);
+
 /* count elements of dtype, each with that value. */
 void fill_elements(void *dst, size_t count, enum dtype dtype,
                    const unsigned char *value);

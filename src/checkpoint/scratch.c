@@ -8,6 +8,8 @@
 
 #include <stdlib.h>
 
+#include "checkpoint/shard.h"
+
 /* Encoded bytes may exceed the decoded ones a little, never by so much. */
 #define SCRATCH_MAX_IN ((size_t)(2 * ARRAY_MAX_CHUNK_BYTES) + (1U << 20))
 
@@ -30,6 +32,7 @@ void scratch_free(struct scratch *s)
     free(s->out.data);
     free(s->order.data);
     free(s->piece.data);
+    shard_cache_free(s->shards);
     if (s->deflate)
         libdeflate_free_decompressor(s->deflate);
     ZSTD_freeDCtx(s->zstd);

@@ -20,10 +20,11 @@ struct block {
 };
 
 struct scratch {
-    struct buf in;      /* a chunk as stored */
-    struct block out;   /* decoded */
-    struct block order; /* decoded, then brought into C order */
-    struct block piece; /* one block of a blosc frame, still shuffled */
+    struct buf in;              /* a chunk as stored */
+    struct block out;           /* decoded */
+    struct block order;         /* decoded, then brought into C order */
+    struct block piece;         /* one block of a blosc frame, still shuffled */
+    struct shard_cache *shards; /* indexes of shards, by shard.c; or NULL */
     struct libdeflate_decompressor *deflate;
     ZSTD_DCtx *zstd;
 };

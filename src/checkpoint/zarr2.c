@@ -17,14 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
-#include "base/num.h"
-#include "checkpoint/scratch.h"
-
-enum {
-    ZARRAY_MAX_BYTES = 1 << 20,
-    KEY_MAX = ARRAY_MAX_RANK * 21, /* 20 digits and a separator each */
-};
+#include "checkpoint/permute.h"
+#include "checkpoint/zarr_impl.h"
 
 struct zarr2_array {
     struct array base;
@@ -35,110 +29,14 @@ struct zarr2_array {
 
 /* "0.3.0", or "0" for a scalar. */
 static void chunk_key(const struct zarr2_array *a, uint64_t index,
-                      char key[static KEY_MAX + 1])
+                      char key[static ZARR_KEY_MAX + 1])
 {
     uint64_t at[ARRAY_MAX_RANK];
-    size_t len = 0;
 
+    array_locate(&a->base, index, at);
+    zarr_key(key, 0, a->meta.separator, a->base.rank, at);
     if (a->base.rank == 0)
-        snprintf(key, KEY_MAX, "0");
-    for (unsigned i = a->base.rank; i-- > 0;) {
-        at[i] = index % array_grid(&a->base, i);
-        index /= array_grid(&a->base, i);
-    }
-    for (unsigned i = 0; i < a->base.rank; i++) {
-        if (i > 0)
-            key[len++] = a->meta.separator;
-        len += (size_t)snprintf(key + len, KEY_MAX - len, "%" PRIu64, at[i]);
-    }
-}
-
-/* Puts the array and chunk before a codec's text; the rest is kept. */
-static int chunk_failed(const struct zarr2_array *a, const char *key, int rc,
-                        struct error *err)
-{
-    struct error cause;
-
-    if (rc != ERR_CHUNK || !err)
-        return rc;
-    cause = *err;
-    error_set(err, ERR_CHUNK, "array %.200s: chunk %.100s %.150s", a->base.name,
-              key, cause.text);
-    error_subject(err, "%s", a->base.name);
-    error_expected(err, "%s", cause.expected);
-    error_actual(err, "%s", cause.actual);
-    return error_hint(err, "%s", cause.hint);
-}
-
-static int chunk_missing(const struct zarr2_array *a, const char *object,
-                         struct error *err)
-{
-    error_set(err, ERR_CHUNK_MISSING,
-              "array %.160s: chunk file %.240s is not "
-              "there",
-              a->base.name, object);
-    error_subject(err, "%s", a->base.name);
-    error_expected(err, "%s", object);
-    error_actual(err, "no such file");
-    return error_hint(err, "the checkpoint is incomplete: copy it again, or "
-                           "read missing chunks as zeros with "
-                           "--allow-missing-chunks");
-}
-
-/* Reads the stored chunk into s->in; *absent where there is none. */
-static int fetch(const struct zarr2_array *a, const char *key,
-                 struct scratch *s, char *object, size_t object_size,
-                 bool *absent, struct error *err)
-{
-    size_t bytes = (size_t)array_chunk_bytes(&a->base);
-    uint64_t most = 2 * (uint64_t)bytes + (1U << 20);
-    int n = snprintf(object, object_size, "%s/%s", a->folder, key);
-    int rc;
-
-    *absent = false;
-    if (n < 0 || (size_t)n >= object_size)
-        return error_set(err, ERR_PATH, "array %s: a chunk's path is too long",
-                         a->base.name);
-    rc = store_get(a->store, object, most, &s->in, err);
-    if (rc == ERR_NOT_FOUND) {
-        *absent = true;
-        return 0;
-    }
-    if (rc != ERR_LIMIT)
-        return rc;
-    error_set(err, ERR_CHUNK, "is far larger than what it should decode to");
-    return error_expected(err, "%zu bytes, compressed", bytes);
-}
-
-/*
- * Copies a block stored with its first index running fastest into C order. An
- * odometer over the block walks dst in sequence; src moves by the Fortran
- * strides.
- */
-static void to_c_order(const struct array *a, const unsigned char *src,
-                       unsigned char *dst)
-{
-    uint64_t at[ARRAY_MAX_RANK] = { 0 };
-    uint64_t stride[ARRAY_MAX_RANK];
-    size_t size = dtype_info(a->dtype)->size;
-    uint64_t count = array_chunk_bytes(a) / size;
-    uint64_t place = 0;
-    uint64_t step = 1;
-
-    for (unsigned i = 0; i < a->rank; i++) {
-        stride[i] = step;
-        step *= a->chunk[i];
-    }
-    for (uint64_t n = 0; n < count; n++, dst += size) {
-        memcpy(dst, src + place * size, size);
-        for (unsigned i = a->rank; i-- > 0;) {
-            place += stride[i];
-            if (++at[i] < a->chunk[i])
-                break;
-            place -= stride[i] * a->chunk[i];
-            at[i] = 0;
-        }
-    }
+        memcpy(key, "0", 2);
 }
 
 /* Decodes s->in and brings it into C order and native byte order. */
@@ -147,12 +45,13 @@ static int decode(const struct zarr2_array *a, struct scratch *s,
 {
     bool native_big = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
     size_t bytes = (size_t)array_chunk_bytes(&a->base);
+    unsigned char order[ARRAY_MAX_RANK];
     unsigned char *block;
     int rc = scratch_room(&s->out, bytes, err);
 
     if (!rc)
-        rc = a->meta.codec->decode(s, s->in.data, s->in.len, s->out.data, bytes,
-                                   err);
+        rc = codec_decode(a->meta.codec, s, s->in.data, s->in.len, s->out.data,
+                          bytes, err);
     if (rc)
         return rc;
     block = s->out.data;
@@ -160,7 +59,10 @@ static int decode(const struct zarr2_array *a, struct scratch *s,
         rc = scratch_room(&s->order, bytes, err);
         if (rc)
             return rc;
-        to_c_order(&a->base, block, s->order.data);
+        for (unsigned i = 0; i < a->base.rank; i++)
+            order[i] = (unsigned char)(a->base.rank - 1 - i);
+        permute_block(block, s->order.data, a->base.dtype, a->base.rank,
+                      a->base.chunk, order);
         block = s->order.data;
     }
     if (a->meta.big != native_big)
@@ -175,30 +77,22 @@ static int zarr2_read_chunk(const struct array *base, uint64_t index,
                             const void **data, bool *missing, struct error *err)
 {
     const struct zarr2_array *a = (const struct zarr2_array *)base;
-    size_t bytes = (size_t)array_chunk_bytes(base);
-    char key[KEY_MAX + 1];
+    char key[ZARR_KEY_MAX + 1];
     char object[STORE_NAME_MAX + 1];
     bool absent = false;
     int rc;
 
     chunk_key(a, index, key);
-    rc = fetch(a, key, s, object, sizeof object, &absent, err);
+    rc = zarr_join(object, a->folder, key, base->name, err);
+    if (!rc)
+        rc = zarr_fetch(base, a->store, object, s, &absent, err);
     if (!rc && !absent)
         rc = decode(a, s, data, err);
     if (rc)
-        return chunk_failed(a, key, rc, err);
+        return zarr_chunk_failed(base, key, rc, err);
     *missing = absent;
-    if (!absent)
-        return 0;
-    if (how == ARRAY_MISSING_ERROR)
-        return chunk_missing(a, object, err);
-    rc = scratch_room(&s->out, bytes, err);
-    if (rc)
-        return rc;
-    fill_elements(s->out.data, bytes / dtype_info(base->dtype)->size,
-                  base->dtype, a->meta.fill);
-    *data = s->out.data;
-    return 0;
+    return absent ? zarr_absent(base, object, how, a->meta.fill, s, data, err)
+                  : 0;
 }
 
 static void zarr2_free(struct array *base)
@@ -249,21 +143,12 @@ static int make(struct store *store, const char *folder, const char *name,
 static int load_meta(struct store *store, const char *folder, const char *name,
                      struct zarr2_meta *out, struct error *err)
 {
-    struct buf text = BUF_INIT(ZARRAY_MAX_BYTES);
-    char object[STORE_NAME_MAX + 1];
     json_t *json = NULL;
-    int n = snprintf(object, sizeof object, "%s/.zarray", folder);
-    int rc;
+    int rc = zarr_load(store, folder, ".zarray", name, &json, err);
 
-    if (n < 0 || (size_t)n >= sizeof object)
-        return error_set(err, ERR_PATH, "array %s: its path is too long", name);
-    rc = store_get(store, object, ZARRAY_MAX_BYTES, &text, err);
-    if (!rc)
-        rc = json_read(text.data, text.len, object, ERR_METADATA, &json, err);
     if (!rc)
         rc = zarr2_parse(json, name, false, DTYPE_NONE, out, err);
     json_decref(json);
-    buf_done(&text);
     return rc;
 }
 

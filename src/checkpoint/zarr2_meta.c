@@ -10,50 +10,15 @@
 
 #include <string.h>
 
-static int refuse(const char *name, enum error_code code, const char *what,
-                  struct error *err)
-{
-    error_set(err, code, "array %s: its zarr metadata has %s", name, what);
-    return error_subject(err, "%s", name);
-}
-
-static int parse_dims(const json_t *json, const char *name, const char *what,
-                      uint64_t *dims, unsigned *rank, struct error *err)
-{
-    size_t n = json_array_size(json);
-    const json_t *dim;
-
-    if (!json_is_array(json) || n > ARRAY_MAX_RANK) {
-        error_set(err, ERR_METADATA,
-                  "array %s: its zarr metadata has no valid "
-                  "%s",
-                  name, what);
-        error_subject(err, "%s", name);
-        return error_expected(err, "a list of at most %d whole numbers",
-                              ARRAY_MAX_RANK);
-    }
-    for (size_t i = 0; i < n; i++) {
-        dim = json_array_get(json, i);
-        if (!json_is_integer(dim) || json_integer_value(dim) < 0) {
-            error_set(err, ERR_METADATA,
-                      "array %s: its zarr metadata has a %s "
-                      "that is not made of whole numbers",
-                      name, what);
-            return error_subject(err, "%s", name);
-        }
-        dims[i] = (uint64_t)json_integer_value(dim);
-    }
-    *rank = (unsigned)n;
-    return 0;
-}
+#include "checkpoint/zarr_impl.h"
 
 static int parse_grid(const json_t *json, const char *name, bool spec,
                       struct zarr2_meta *m, struct error *err)
 {
     const json_t *chunks = json_object_get(json, "chunks");
     unsigned rank = 0;
-    int rc = parse_dims(json_object_get(json, "shape"), name, "shape", m->shape,
-                        &m->rank, err);
+    int rc = zarr_dims(json_object_get(json, "shape"), name, "shape", m->shape,
+                       &m->rank, err);
 
     if (rc)
         return rc;
@@ -62,10 +27,11 @@ static int parse_grid(const json_t *json, const char *name, bool spec,
             m->chunk[i] = m->shape[i] ? m->shape[i] : 1;
         return 0;
     }
-    rc = parse_dims(chunks, name, "chunks", m->chunk, &rank, err);
+    rc = zarr_dims(chunks, name, "chunks", m->chunk, &rank, err);
     if (rc || rank == m->rank)
         return rc;
-    refuse(name, ERR_METADATA, "chunks of another rank than its shape", err);
+    zarr_refuse(name, ERR_METADATA, "chunks of another rank than its shape",
+                err);
     error_expected(err, "%u dimensions", m->rank);
     return error_actual(err, "%u dimensions", rank);
 }
@@ -80,13 +46,13 @@ static int parse_dtype(const json_t *json, const char *name, bool spec,
     if (spec && !text)
         return 0;
     if (json_is_array(text))
-        return refuse(name, ERR_DTYPE, "a structured data type", err);
+        return zarr_refuse(name, ERR_DTYPE, "a structured data type", err);
     if (!json_is_string(text))
-        return refuse(name, ERR_METADATA, "no dtype", err);
+        return zarr_refuse(name, ERR_METADATA, "no dtype", err);
     m->dtype = dtype_by_zarr(json_string_value(text), &m->big);
     if (m->dtype != DTYPE_NONE)
         return 0;
-    refuse(name, ERR_DTYPE, "a data type that is not numeric", err);
+    zarr_refuse(name, ERR_DTYPE, "a data type that is not numeric", err);
     return error_actual(err, "%.100s", json_string_value(text));
 }
 
@@ -97,13 +63,14 @@ static int parse_codec(const json_t *json, const char *name, bool spec,
     const char *id = json_string_value(json_object_get(compressor, "id"));
 
     if (!compressor && !spec)
-        return refuse(name, ERR_METADATA, "no compressor", err);
+        return zarr_refuse(name, ERR_METADATA, "no compressor", err);
     if (compressor && !json_is_null(compressor) && !id)
-        return refuse(name, ERR_METADATA, "a compressor without an id", err);
+        return zarr_refuse(name, ERR_METADATA, "a compressor without an id",
+                           err);
     m->codec = codec_find(id);
     if (m->codec)
         return 0;
-    refuse(name, ERR_FORMAT, "a compressor that is not known", err);
+    zarr_refuse(name, ERR_FORMAT, "a compressor that is not known", err);
     error_expected(err, "%s", codec_names());
     return error_actual(err, "%.100s", id);
 }
@@ -138,7 +105,8 @@ static int parse_fill(const json_t *json, const char *name,
     m->has_fill = true;
     if (fill_parse(fill, m->dtype, m->big, m->fill))
         return 0;
-    refuse(name, ERR_METADATA, "a fill_value that its dtype cannot hold", err);
+    zarr_refuse(name, ERR_METADATA, "a fill_value that its dtype cannot hold",
+                err);
     return error_expected(err, "a %s", dtype_info(m->dtype)->name);
 }
 
@@ -150,15 +118,15 @@ static int check_constants(const json_t *json, const char *name, bool spec,
     const json_t *filters = json_object_get(json, "filters");
 
     if (!json_is_object(json))
-        return refuse(name, ERR_METADATA, "no JSON object", err);
+        return zarr_refuse(name, ERR_METADATA, "no JSON object", err);
     if (!(spec && !format) && json_integer_value(format) != 2) {
-        refuse(name, ERR_METADATA, "no zarr_format 2", err);
+        zarr_refuse(name, ERR_METADATA, "no zarr_format 2", err);
         return error_expected(err, "2");
     }
     if (filters && !json_is_null(filters) &&
         !(json_is_array(filters) && json_array_size(filters) == 0))
-        return refuse(name, ERR_FORMAT, "filters, which are not supported",
-                      err);
+        return zarr_refuse(name, ERR_FORMAT, "filters, which are not supported",
+                           err);
     return 0;
 }
 

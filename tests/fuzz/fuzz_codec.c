@@ -31,7 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     /* Exactly as large as promised, so that a byte too many is seen. */
     out = malloc(want ? want : 1);
     FUZZ_ASSERT(out);
-    rc = codec->decode(s, data + 3, size - 3, out, want, &err);
+    rc = codec_decode(codec, s, data + 3, size - 3, out, want, &err);
     FUZZ_ASSERT(!rc || rc == ERR_CHUNK);
     free(out);
     scratch_free(s);

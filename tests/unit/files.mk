@@ -32,11 +32,13 @@ UNIT_TESTS = \
 	%D%/test_multipart \
 	%D%/test_names \
 	%D%/test_path \
+	%D%/test_permute \
 	%D%/test_plan \
 	%D%/test_ranges \
 	%D%/test_remote_api \
 	%D%/test_safetensors \
 	%D%/test_settings \
+	%D%/test_shard \
 	%D%/test_sigv4 \
 	%D%/test_sink \
 	%D%/test_store \
@@ -52,7 +54,8 @@ UNIT_TESTS = \
 	%D%/test_worker_kill \
 	%D%/test_workspace \
 	%D%/test_xml \
-	%D%/test_zarr2
+	%D%/test_zarr2 \
+	%D%/test_zarr3
 
 # Those that use threads: ./dev test tsan runs them under ThreadSanitizer.
 THREAD_TESTS = \
@@ -128,6 +131,8 @@ check_PROGRAMS += %D%/gin_dump
 %C%_test_tus_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_tus_LDADD = $(UNIT_LIBS)
 
+%C%_test_shard_SOURCES = %D%/test_shard.c %D%/zarr3_fixture.h
+
 # These read records, what real libraries wrote.
 %C%_test_blosc_SOURCES = %D%/test_blosc.c %D%/records.c %D%/records.h
 %C%_test_codec_SOURCES = %D%/test_codec.c %D%/records.c %D%/records.h
@@ -136,5 +141,7 @@ check_PROGRAMS += %D%/gin_dump
 %C%_test_inline_SOURCES = %D%/test_inline.c %D%/records.c %D%/records.h
 %C%_test_leaf_SOURCES = %D%/test_leaf.c %D%/records.c %D%/records.h
 %C%_test_zarr2_SOURCES = %D%/test_zarr2.c %D%/records.c %D%/records.h
+%C%_test_zarr3_SOURCES = %D%/test_zarr3.c %D%/zarr3_fixture.h \
+	%D%/records.c %D%/records.h
 %C%_test_t5x_SOURCES = %D%/test_t5x.c %D%/records.c %D%/records.h
 %C%_test_checkpoint_SOURCES = %D%/test_checkpoint.c %D%/records.c %D%/records.h

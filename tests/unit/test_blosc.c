@@ -4,8 +4,8 @@
  */
 #include "unit.h"
 
-#include "checkpoint/blosc.h"
 #include "checkpoint/blosclz.h"
+#include "checkpoint/codec.h"
 #include "checkpoint/shuffle.h"
 #include "checkpoint/snappy.h"
 
@@ -30,11 +30,12 @@ static const unsigned char plain[] = {
 static int decode(const unsigned char *frame, size_t len, size_t size,
                   unsigned char *out, struct error *err)
 {
+    const struct codec *blosc = codec_find("blosc");
     struct scratch *s = NULL;
     int rc;
 
     ck_ok(scratch_new(&s, err), err);
-    rc = blosc_decode(s, frame, len, out, size, err);
+    rc = codec_decode(blosc, s, frame, len, out, size, err);
     scratch_free(s);
     return rc;
 }
