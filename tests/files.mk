@@ -11,6 +11,7 @@ EXTRA_DIST += \
 	%D%/fixtures/gin \
 	%D%/fixtures/make_gin_fixtures.py \
 	%D%/fixtures/make_zarr3_fixtures.py \
+	%D%/fixtures/make_ocdbt_fixtures.py \
 	$(PROGRAM_TESTS) \
 	%D%/README.md \
 	%D%/dev/run.sh \

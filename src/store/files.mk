@@ -2,6 +2,12 @@ libcore_a_SOURCES += \
 	%D%/intake.c %D%/intake.h \
 	%D%/local.c \
 	%D%/memory.c \
+	%D%/ocdbt.c %D%/ocdbt.h \
+	%D%/ocdbt_body.c \
+	%D%/ocdbt_files.c \
+	%D%/ocdbt_impl.h \
+	%D%/ocdbt_node.c \
+	%D%/ocdbt_tree.c \
 	%D%/place.c %D%/place.h \
 	%D%/sink.c %D%/sink.h \
 	%D%/sink_folder.c \

@@ -31,6 +31,8 @@ UNIT_TESTS = \
 	%D%/test_msgpack \
 	%D%/test_multipart \
 	%D%/test_names \
+	%D%/test_ocdbt \
+	%D%/test_ocdbt_built \
 	%D%/test_path \
 	%D%/test_permute \
 	%D%/test_plan \
@@ -67,6 +69,7 @@ THREAD_TESTS = \
 	%D%/test_log \
 	%D%/test_metrics \
 	%D%/test_models \
+	%D%/test_ocdbt \
 	%D%/test_store \
 	%D%/test_uploads \
 	%D%/test_uploads_tree \
@@ -74,7 +77,7 @@ THREAD_TESTS = \
 	%D%/test_worker \
 	%D%/test_workspace
 
-noinst_HEADERS = %D%/folder_fixture.h %D%/unit.h
+noinst_HEADERS = %D%/folder_fixture.h %D%/ocdbt_build.h %D%/unit.h
 if HAVE_CHECK
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
@@ -145,3 +148,4 @@ check_PROGRAMS += %D%/gin_dump
 	%D%/records.c %D%/records.h
 %C%_test_t5x_SOURCES = %D%/test_t5x.c %D%/records.c %D%/records.h
 %C%_test_checkpoint_SOURCES = %D%/test_checkpoint.c %D%/records.c %D%/records.h
+%C%_test_ocdbt_SOURCES = %D%/test_ocdbt.c %D%/records.c %D%/records.h
