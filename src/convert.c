@@ -190,6 +190,8 @@ int convert_run(const struct plan *p, struct sink *s,
         return error_memory(err);
     r.files = calloc(p->file_count + 1, sizeof *r.files);
     rc = check_chunks(p, memory, err);
+    if (!rc)
+        rc = convert_ahead_start(&r, &memory, err);
     if (rc)
         goto out;
     rc = r.files ? schedule_make(p, memory / threads, &r.schedule, err)
@@ -210,6 +212,7 @@ int convert_run(const struct plan *p, struct sink *s,
     if (!rc && report)
         write_report(&r, report);
 out:
+    convert_ahead_stop(&r);
     workspaces_free(r.workspaces);
     schedule_done(&r.schedule);
     free(r.files);

@@ -29,16 +29,19 @@ static void count_overflow(struct run *r, size_t tensor, uint64_t n)
     pthread_mutex_unlock(&r->lock);
 }
 
-static int read_chunk(struct run *r, const struct work *w,
+static int read_chunk(struct run *r, const struct task *task,
                       const struct box *chunk, struct workspace *ws,
                       const void **data, struct error *err)
 {
+    const struct work *w = task->work;
+    uint64_t place = chunk->from[w->along] - task->chunks.from[w->along];
     enum array_missing how = r->options->allow_missing_chunks
                                  ? ARRAY_MISSING_FILL
                                  : ARRAY_MISSING_ERROR;
     bool missing = false;
     int rc = convert_check_stop(r, err);
 
+    convert_ahead(r, task, place);
     if (!rc)
         rc = array_read_chunk(w->array, grid_index(&w->grid, chunk->from), how,
                               ws->scratch, data, &missing, err);
@@ -179,7 +182,7 @@ static int run_single(struct run *r, const struct task *task,
     const struct work *w = task->work;
     const struct box box = grid_elements(&w->grid, &task->chunks);
     const void *data = NULL;
-    int rc = read_chunk(r, w, &task->chunks, ws, &data, err);
+    int rc = read_chunk(r, task, &task->chunks, ws, &data, err);
 
     for (size_t i = 0; !rc; i++) {
         i = schedule_taker(r->plan, w, &box, i);
@@ -266,7 +269,7 @@ static int run_joined(struct run *r, const struct task *task,
         at.from[w->along] = i;
         at.to[w->along] = i + 1;
         elements = grid_elements(&w->grid, &at);
-        rc = read_chunk(r, w, &at, ws, &data, err);
+        rc = read_chunk(r, task, &at, ws, &data, err);
         if (rc)
             break;
         rc = join(r, task, ws, STEP_MOVE, &elements, data, &total, err);

@@ -10,6 +10,17 @@
 #include "schedule.h"
 #include "workspace.h"
 
+/*
+ * How far reading ahead has come: the next chunk to tell the store of. No chunk
+ * before it will be told any more.
+ */
+struct ahead {
+    bool on;
+    pthread_mutex_t lock; /* guards what follows */
+    uint64_t task;
+    uint64_t chunk; /* of the task's */
+};
+
 /* What the workers share. */
 struct run {
     const struct plan *plan;
@@ -17,6 +28,7 @@ struct run {
     struct schedule schedule;
     struct workspaces *workspaces;
     struct sink_file **files;
+    struct ahead ahead;
     _Atomic uint64_t next; /* the number of the next task */
     _Atomic uint64_t overflowed;
     _Atomic uint64_t missing;
@@ -32,5 +44,18 @@ int convert_check_stop(const struct run *r, struct error *err);
 /* Reads, moves and writes all that the task covers. */
 int convert_task(struct run *r, const struct task *task, struct workspace *ws,
                  struct error *err);
+
+/*
+ * Has the store fetch ahead as much as it has room for, in the order of the
+ * tasks. Called before a task's chunk is read, which makes room.
+ */
+void convert_ahead(struct run *r, const struct task *task, uint64_t chunk);
+
+/*
+ * Lets the store read ahead, if that is of use, within half of *memory, which
+ * is what is then left. Ended by convert_ahead_stop(), called in any case.
+ */
+int convert_ahead_start(struct run *r, uint64_t *memory, struct error *err);
+void convert_ahead_stop(struct run *r);
 
 #endif

@@ -247,7 +247,7 @@ struct task schedule_task(const struct schedule *s, uint64_t i)
 {
     const struct work *w = find_work(s, i);
     unsigned other = w->along == GRID_ROW ? GRID_COLUMN : GRID_ROW;
-    struct task t = { .work = w };
+    struct task t = { .number = i, .work = w };
     uint64_t n[3];
     uint64_t slab;
 

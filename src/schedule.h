@@ -39,6 +39,7 @@ struct schedule {
 };
 
 struct task {
+    uint64_t number;
     const struct work *work;
     struct box chunks;
 };

@@ -68,6 +68,11 @@ int array_read_chunk(const struct array *a, uint64_t index,
     return rc;
 }
 
+bool array_soon(const struct array *a, uint64_t index)
+{
+    return !a->ops->soon || a->ops->soon(a, index);
+}
+
 static int refuse(const struct array *a, enum error_code code, const char *why,
                   struct error *err)
 {

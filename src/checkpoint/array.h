@@ -39,6 +39,8 @@ struct array_ops {
     int (*read_chunk)(const struct array *a, uint64_t index,
                       enum array_missing how, struct scratch *s,
                       const void **data, bool *missing, struct error *err);
+    /* See array_soon(); NULL where there is nothing to fetch. */
+    bool (*soon)(const struct array *a, uint64_t index);
     void (*free)(struct array *a);
 };
 
@@ -84,6 +86,12 @@ void array_locate(const struct array *a, uint64_t index, uint64_t *at);
 int array_read_chunk(const struct array *a, uint64_t index,
                      enum array_missing how, struct scratch *s,
                      const void **data, bool *missing, struct error *err);
+
+/*
+ * Says that a chunk will be read soon, so that a store far away can send it
+ * meanwhile. False if there is no room for it yet: say it again later.
+ */
+bool array_soon(const struct array *a, uint64_t index);
 
 /* Checks rank, shape, chunk and dtype for sanity and overflow. */
 int array_check(const struct array *a, struct error *err);

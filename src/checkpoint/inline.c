@@ -68,6 +68,26 @@ static int read_run(const struct inline_array *a, uint64_t at,
     return rc;
 }
 
+/* Has the store fetch the same bytes as read_run() will. */
+static bool soon_run(const struct inline_array *a, uint64_t at, uint64_t len)
+{
+    uint64_t part;
+    bool room = true;
+
+    for (size_t i = 0; i < a->count && len > 0 && room; i++) {
+        if (at >= a->extents[i].len) {
+            at -= a->extents[i].len;
+            continue;
+        }
+        part = num_min(len, a->extents[i].len - at);
+        room = store_soon(a->store, STORE_SOON_READ, a->object,
+                          a->extents[i].offset + at, part);
+        at = 0;
+        len -= part;
+    }
+    return room;
+}
+
 /*
  * Where chunk index begins in the array, and how many of its bytes exist: the
  * last chunk along the axis that is cut may hang over.
@@ -88,6 +108,17 @@ static void locate(const struct array *a, uint64_t index, uint64_t *at,
         *len *= num_min(a->chunk[i], a->shape[i] - first);
         stride *= a->shape[i];
     }
+}
+
+static bool inline_soon(const struct array *base, uint64_t index)
+{
+    const struct inline_array *a = (const struct inline_array *)base;
+    uint64_t at, len;
+
+    if (!a->store)
+        return true;
+    locate(base, index, &at, &len);
+    return soon_run(a, at, len);
 }
 
 static int inline_read_chunk(const struct array *base, uint64_t index,
@@ -127,6 +158,7 @@ static void inline_free(struct array *base)
 
 static const struct array_ops inline_ops = {
     .read_chunk = inline_read_chunk,
+    .soon = inline_soon,
     .free = inline_free,
 };
 

@@ -130,6 +130,16 @@ static int exists(struct store *s, const char *folder, const char *name,
     return rc == ERR_NOT_FOUND ? 0 : rc;
 }
 
+/* All marks are asked for; where that takes time, it is done at once. */
+static void expect_marks(struct store *s, const char *folder)
+{
+    char path[STORE_NAME_MAX + 1];
+
+    for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
+        if (layout_join(path, folder, layouts[i].mark, NULL) == 0)
+            store_soon(s, STORE_SOON_SIZE, path, 0, 0);
+}
+
 /* The layout of folder itself; NULL if it has none. */
 static int layout_of(struct store *s, const char *folder,
                      const struct layout **out, struct error *err)
@@ -138,6 +148,7 @@ static int layout_of(struct store *s, const char *folder,
     int rc = 0;
 
     *out = NULL;
+    expect_marks(s, folder);
     for (size_t i = 0; i < sizeof layouts / sizeof *layouts && !rc; i++) {
         rc = exists(s, folder, layouts[i].mark, &yes, err);
         if (!rc && yes) {

@@ -6,6 +6,9 @@
  * all nodes are kept until the end and must differ: a key that is there twice
  * would silently win or lose against its twin.
  *
+ * Arrays in folders of their own are opened in order, but some time after the
+ * walk has passed them: meanwhile the store fetches the metadata of many.
+ *
  * Version 2 kept bfloat16 arrays as uint16: those are read as what they are.
  */
 #include "checkpoint/tree.h"
@@ -24,6 +27,7 @@ enum {
     TREE_MAX_NODES = 1 << 18, /* maps and leaves */
     TREE_MAX_NAMES = 1 << 26, /* bytes of all their names */
     TREE_PEEKS = 1 << 26,     /* items looked at twice */
+    PENDING = 128,            /* arrays whose metadata is asked for at once */
 };
 
 struct frame {
@@ -31,6 +35,12 @@ struct frame {
     uint64_t index;  /* of the next child of a list */
     size_t name_len; /* of the container's own name */
     bool list;
+};
+
+/* An array whose metadata is on its way. */
+struct pending {
+    char *name;
+    struct spec spec;
 };
 
 struct walk {
@@ -42,7 +52,10 @@ struct walk {
     struct buf names; /* of all nodes, each with its NUL */
     size_t nodes;
     uint64_t peeks;
-    size_t lost; /* arrays without a .zarray */
+    size_t lost;             /* arrays without a .zarray */
+    struct pending *pending; /* a ring of PENDING */
+    size_t pending_from;
+    size_t pending_count;
     unsigned depth;
     struct frame frames[MSGPACK_MAX_DEPTH];
 };
@@ -129,21 +142,22 @@ static int settle_dtype(const struct walk *w, struct array *a,
     return error_actual(err, "uint16 in version %u", w->version);
 }
 
-static int open_spec(struct walk *w, const struct msgpack_item *item,
-                     struct error *err)
+/* Opens the array that has been pending longest. */
+static int open_pending(struct walk *w, struct error *err)
 {
-    const char *name = (const char *)w->name.data;
+    struct pending *p = &w->pending[w->pending_from];
     char folder[STORE_NAME_MAX + 1];
     struct array *a = NULL;
-    struct spec spec;
     bool absent = false;
-    int rc = spec_read(w->m, item, name, &spec, err);
+    int rc = layout_join(folder, w->folder, p->spec.path, err);
 
     if (!rc)
-        rc = layout_join(folder, w->folder, spec.path, err);
-    if (!rc)
-        rc =
-            zarr2_open(w->c->store, folder, name, &spec.meta, &a, &absent, err);
+        rc = zarr2_open(w->c->store, folder, p->name, &p->spec.meta, &a,
+                        &absent, err);
+    free(p->name);
+    p->name = NULL;
+    w->pending_from = (w->pending_from + 1) % PENDING;
+    w->pending_count--;
     if (rc)
         return rc;
     w->lost += absent;
@@ -155,6 +169,32 @@ static int open_spec(struct walk *w, const struct msgpack_item *item,
     return layout_add(w->c, a, err);
 }
 
+/* The array is opened a little later: its metadata may come from far away. */
+static int add_pending(struct walk *w, const struct msgpack_item *item,
+                       struct error *err)
+{
+    size_t at = (w->pending_from + w->pending_count) % PENDING;
+    const char *name = (const char *)w->name.data;
+    struct pending *p = &w->pending[at];
+    char folder[STORE_NAME_MAX + 1];
+    int rc = 0;
+
+    if (w->pending_count == PENDING)
+        rc = open_pending(w, err);
+    if (!rc)
+        rc = spec_read(w->m, item, name, &p->spec, err);
+    if (!rc)
+        rc = layout_join(folder, w->folder, p->spec.path, err);
+    if (rc)
+        return rc;
+    p->name = strdup(name);
+    if (!p->name)
+        return error_memory(err);
+    w->pending_count++;
+    zarr2_soon_meta(w->c->store, folder);
+    return 0;
+}
+
 static int open_leaf(struct walk *w, const struct msgpack_item *item,
                      enum leaf_kind kind, struct error *err)
 {
@@ -163,7 +203,7 @@ static int open_leaf(struct walk *w, const struct msgpack_item *item,
     int rc;
 
     if (kind == LEAF_SPEC)
-        return open_spec(w, item, err);
+        return add_pending(w, item, err);
     if (kind == LEAF_CHUNKED)
         rc = chunked_read(w->m, item, name, &a, err);
     else
@@ -212,7 +252,16 @@ static int walk_target(struct walk *w, struct error *err)
         f->left--;
         rc = walk_child(w, f, err);
     }
+    while (!rc && w->pending_count > 0)
+        rc = open_pending(w, err);
     return rc;
+}
+
+static void pending_free(struct pending *pending)
+{
+    for (size_t i = 0; pending && i < PENDING; i++)
+        free(pending[i].name);
+    free(pending);
 }
 
 static int compare_names(const void *a, const void *b)
@@ -258,8 +307,9 @@ int tree_read(struct msgpack *m, uint64_t pos, unsigned version,
     w->name = BUF_INIT(STORE_NAME_MAX + 1);
     w->names = BUF_INIT(TREE_MAX_NAMES);
     w->peeks = TREE_PEEKS;
+    w->pending = calloc(PENDING, sizeof *w->pending);
     m->pos = pos;
-    rc = walk_target(w, err);
+    rc = w->pending ? walk_target(w, err) : error_memory(err);
     if (!rc)
         rc = check_names(w, err);
     if (!rc && w->lost > 0)
@@ -267,6 +317,7 @@ int tree_read(struct msgpack *m, uint64_t pos, unsigned version,
                          "%zu of %zu arrays have no .zarray file; the index is "
                          "taken for their layout",
                          w->lost, c->count);
+    pending_free(w->pending);
     buf_done(&w->name);
     buf_done(&w->names);
     free(w);

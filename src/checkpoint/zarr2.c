@@ -95,6 +95,18 @@ static int zarr2_read_chunk(const struct array *base, uint64_t index,
                   : 0;
 }
 
+static bool zarr2_soon(const struct array *base, uint64_t index)
+{
+    const struct zarr2_array *a = (const struct zarr2_array *)base;
+    char key[ZARR_KEY_MAX + 1];
+    char object[STORE_NAME_MAX + 1];
+
+    chunk_key(a, index, key);
+    return zarr_join(object, a->folder, key, base->name, NULL) ||
+           store_soon(a->store, STORE_SOON_GET, object, 0,
+                      array_chunk_bytes(base));
+}
+
 static void zarr2_free(struct array *base)
 {
     struct zarr2_array *a = (struct zarr2_array *)base;
@@ -105,6 +117,7 @@ static void zarr2_free(struct array *base)
 
 static const struct array_ops zarr2_ops = {
     .read_chunk = zarr2_read_chunk,
+    .soon = zarr2_soon,
     .free = zarr2_free,
 };
 
@@ -138,6 +151,14 @@ static int make(struct store *store, const char *folder, const char *name,
     }
     *out = &a->base;
     return 0;
+}
+
+bool zarr2_soon_meta(struct store *store, const char *folder)
+{
+    char object[STORE_NAME_MAX + 1];
+
+    return zarr_join(object, folder, ".zarray", "", NULL) ||
+           store_soon(store, STORE_SOON_GET, object, 0, ZARR_META_BYTES_USUAL);
 }
 
 static int load_meta(struct store *store, const char *folder, const char *name,

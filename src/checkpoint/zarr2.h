@@ -43,4 +43,7 @@ int zarr2_open(struct store *store, const char *folder, const char *name,
                const struct zarr2_meta *claim, struct array **out, bool *absent,
                struct error *err);
 
+/* Says that zarr2_open() will be called for that folder, as store_soon(). */
+bool zarr2_soon_meta(struct store *store, const char *folder);
+
 #endif

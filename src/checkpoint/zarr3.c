@@ -129,6 +129,17 @@ static int zarr3_read_chunk(const struct array *base, uint64_t index,
     return absent ? zarr_absent(base, r.object, how, a->fill, s, data, err) : 0;
 }
 
+/* Where a chunk lies in a shard is known only when its index was read. */
+static bool zarr3_soon(const struct array *base, uint64_t index)
+{
+    const struct zarr3_array *a = (const struct zarr3_array *)base;
+    struct reading r;
+
+    return a->shards.levels > 0 || locate(a, index, &r, NULL) ||
+           store_soon(a->store, STORE_SOON_GET, r.object, 0,
+                      array_chunk_bytes(base));
+}
+
 static void zarr3_free(struct array *base)
 {
     struct zarr3_array *a = (struct zarr3_array *)base;
@@ -139,6 +150,7 @@ static void zarr3_free(struct array *base)
 
 static const struct array_ops zarr3_ops = {
     .read_chunk = zarr3_read_chunk,
+    .soon = zarr3_soon,
     .free = zarr3_free,
 };
 

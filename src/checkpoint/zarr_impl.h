@@ -12,6 +12,7 @@
 
 enum {
     ZARR_META_BYTES_MAX = 1 << 20,
+    ZARR_META_BYTES_USUAL = 4096,
     /* "c", and a separator and 20 digits for each dimension. */
     ZARR_KEY_MAX = 1 + ARRAY_MAX_RANK * 21,
 };

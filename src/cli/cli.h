@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "cli/remote.h"
 #include "conversion.h"
 
 struct cli_option {
@@ -51,7 +52,11 @@ int cli_print(struct buf *b, struct error *err);
 /* What convert and inspect read from their arguments. */
 struct cli_job {
     struct request request;
-    const char *checkpoint; /* borrowed from argv, as is out */
+    struct cli_remote *remote;
+    struct convert_progress *progress; /* of the run, for signals */
+    const char *checkpoint;            /* borrowed from argv, as what follows */
+    const char *gin;
+    const char *config;
     const char *out;
     unsigned threads;
     uint64_t memory;
@@ -80,6 +85,12 @@ int cli_apply_gin_path(void *ctx, const struct cli_option *o, const char *value,
                        struct error *err);
 int cli_apply_config(void *ctx, const struct cli_option *o, const char *value,
                      struct error *err);
+int cli_apply_ca_file(void *ctx, const struct cli_option *o, const char *value,
+                      struct error *err);
+int cli_apply_token_file(void *ctx, const struct cli_option *o,
+                         const char *value, struct error *err);
+int cli_apply_timeout(void *ctx, const struct cli_option *o, const char *value,
+                      struct error *err);
 int cli_apply_json(void *ctx, const struct cli_option *o, const char *value,
                    struct error *err);
 int cli_apply_checkpoint(void *ctx, const struct cli_option *o,
@@ -96,7 +107,7 @@ int cli_take_checkpoint(void *ctx, const char *value, struct error *err);
 
 /* The options that say what is to be made, the same in both commands. */
 #define CLI_JOB_OPTIONS                                                        \
-    { "gin", "FILE", "the run's gin file", NULL, cli_apply_gin },              \
+    { "gin", "FILE", "the run's gin file, or its URL", NULL, cli_apply_gin },  \
         CLI_GIN_PATH,                                                          \
         { "config", "FILE|DIR", "a config.json, or the folder of one", NULL,   \
           cli_apply_config },                                                  \
@@ -113,6 +124,21 @@ int cli_take_checkpoint(void *ctx, const char *value, struct error *err);
         "compat", "reference",                                                 \
             "write the reference converter's bytes, faults\nincluded",         \
             "compat", cli_apply_request                                        \
+    }
+
+/* How URLs are fetched. */
+#define CLI_REMOTE_OPTIONS                                                     \
+    { "token-file", "FILE",                                                    \
+      "a token for the source's server; there is\nSWITCHYARD_SOURCE_TOKEN, "   \
+      "too, and the usual variables",                                          \
+      NULL, cli_apply_token_file },                                            \
+        { "ca-file", "FILE",                                                   \
+          "certificate authorities to trust, instead of the\nsystem's", NULL,  \
+          cli_apply_ca_file },                                                 \
+    {                                                                          \
+        "timeout", "SECONDS",                                                  \
+            "for a request without progress, tries\nincluded (default 120)",   \
+            NULL, cli_apply_timeout                                            \
     }
 
 /* Those of the original script that both know. */

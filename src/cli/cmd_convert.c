@@ -73,6 +73,7 @@ static const struct cli_option options[] = {
     { "json", NULL, "print the result, or the error, as JSON", NULL,
       cli_apply_json },
     { "quiet", NULL, "no progress bar and no summary", NULL, apply_quiet },
+    CLI_REMOTE_OPTIONS,
     CLI_JOB_ALIASES,
     { "pytorch_dump_folder_path", "DIR", NULL, NULL, apply_out },
     { NULL, NULL, NULL, NULL, NULL },
@@ -190,15 +191,14 @@ static void print_summary(const struct cli_job *j, const struct conversion *c,
 static int run(const struct cli_job *j, const struct conversion *c,
                struct sink *s, struct convert_report *report, struct error *err)
 {
-    struct convert_progress progress = { .bytes_total = 0 };
     const struct convert_options o = { .threads = j->threads,
                                        .memory = j->memory,
-                                       .progress = &progress };
+                                       .progress = j->progress };
     struct cli_progress *bar = NULL;
     int rc;
 
-    watch_signals(&progress);
-    rc = cli_progress_start(&progress, j->quiet || j->json, &bar, err);
+    watch_signals(j->progress);
+    rc = cli_progress_start(j->progress, j->quiet || j->json, &bar, err);
     if (rc)
         return rc;
     rc = conversion_run(c, &j->request, s, &o, report, err);

@@ -19,7 +19,7 @@ static int take_file(void *ctx, const char *value, struct error *err)
 {
     struct cli_job *j = ctx;
 
-    if (j->request.gin_name) {
+    if (j->gin) {
         error_set(err, ERR_USAGE, "more than one gin file is given: '%.100s'",
                   value);
         return error_subject(err, "%.100s", value);
@@ -30,6 +30,7 @@ static int take_file(void *ctx, const char *value, struct error *err)
 static const struct cli_option options[] = {
     CLI_GIN_PATH,
     { "json", NULL, "print it as JSON", NULL, cli_apply_json },
+    CLI_REMOTE_OPTIONS,
     { NULL, NULL, NULL, NULL, NULL },
 };
 

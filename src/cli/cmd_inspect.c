@@ -10,6 +10,7 @@ static const struct cli_option options[] = {
     CLI_JOB_OPTIONS,
     { "json", NULL, "print the plan as JSON, every tensor listed", NULL,
       cli_apply_json },
+    CLI_REMOTE_OPTIONS,
     CLI_JOB_ALIASES,
     { NULL, NULL, NULL, NULL, NULL },
 };

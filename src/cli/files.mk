@@ -10,4 +10,5 @@ switchyard_SOURCES += \
 	%D%/main.c \
 	%D%/options.c \
 	%D%/progress.c \
+	%D%/remote.c %D%/remote.h \
 	%D%/settings.c %D%/settings.h

@@ -4,27 +4,71 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "base/file.h"
+#include "base/num.h"
 #include "cli/cli.h"
+
+/* What it includes is looked for in the same place. */
+static int read_gin(struct cli_job *j, struct error *err)
+{
+    struct cli_file file;
+    int rc = cli_remote_file(j->remote, j->gin, NULL, &file, err);
+
+    if (rc)
+        return rc;
+    rc = request_set_gin(&j->request, file.name, file.text.data, file.text.len,
+                         err);
+    if (!rc) {
+        rc = request_set_gin_store(&j->request, file.store, file.folder, err);
+        file.store = NULL;
+    }
+    cli_file_done(&file);
+    return rc;
+}
+
+static int read_config(struct cli_job *j, struct error *err)
+{
+    struct cli_file file;
+    int rc = cli_remote_file(j->remote, j->config, "config.json", &file, err);
+
+    if (rc)
+        return rc;
+    rc = request_set_config(&j->request, file.name, file.text.data,
+                            file.text.len, err);
+    cli_file_done(&file);
+    return rc;
+}
+
+/* Gin file and config, when all options are known. */
+static int read_stated(struct cli_job *j, struct error *err)
+{
+    int rc = j->gin ? read_gin(j, err) : 0;
+
+    return !rc && j->config ? read_config(j, err) : rc;
+}
 
 int cli_job_main(const struct cli_syntax *syntax, int argc, char **argv,
                  int (*run)(const struct cli_job *j, struct error *err))
 {
-    struct cli_job j = { .checkpoint = NULL };
+    struct convert_progress progress = { .bytes_total = 0 };
+    struct cli_remote remote;
+    struct cli_job j = { .remote = &remote, .progress = &progress };
     struct error err;
     bool done = false;
     int status = EXIT_OK;
     int rc;
 
     request_init(&j.request);
+    cli_remote_init(&remote, &progress.cancel);
     rc = cli_parse(syntax, argc, argv, &j, &done, &err);
+    if (!rc && !done)
+        rc = read_stated(&j, &err);
     if (!rc && !done)
         rc = run(&j, &err);
     if (rc)
         status = cli_fail(&err, j.json);
     request_done(&j.request);
+    cli_remote_done(&remote);
     return status;
 }
 
@@ -39,7 +83,7 @@ int cli_job_plan(const struct cli_job *j, struct conversion *out,
         return error_hint(err, "name a checkpoint_N folder, its checkpoint "
                                "file, or the folder of a training run");
     }
-    rc = checkpoint_open_path(j->checkpoint, &c, err);
+    rc = cli_remote_checkpoint(j->remote, j->checkpoint, &c, err);
     return rc ? rc : conversion_plan(c, &j->request, out, err);
 }
 
@@ -53,43 +97,13 @@ int cli_apply_request(void *ctx, const struct cli_option *o, const char *value,
                        err);
 }
 
-typedef int (*set_text_fn)(struct request *r, const char *name,
-                           const void *text, size_t len, struct error *err);
-
-/* Reads a file of at most a few megabytes and hands it to the request. */
-static int set_file(struct cli_job *j, const char *path, set_text_fn set,
-                    struct error *err)
-{
-    struct buf text = BUF_INIT(8 << 20);
-    const char *slash = strrchr(path, '/');
-    int rc = file_read(path, &text, err);
-
-    if (!rc)
-        rc = set(&j->request, slash ? slash + 1 : path, text.data, text.len,
-                 err);
-    buf_done(&text);
-    return rc;
-}
-
 int cli_apply_gin(void *ctx, const struct cli_option *o, const char *value,
                   struct error *err)
 {
-    struct cli_job *j = ctx;
-    const char *slash = strrchr(value, '/');
-    struct store *store = NULL;
-    char *folder = NULL;
-    int rc = set_file(j, value, request_set_gin, err);
-
     (void)o;
-    if (rc)
-        return rc;
-    folder = strndup(value, slash ? (size_t)(slash - value) + 1 : 0);
-    rc = folder ? store_local_open(*folder ? folder : ".", &store, err)
-                : error_memory(err);
-    if (!rc)
-        rc = request_set_gin_store(&j->request, store, NULL, err);
-    free(folder);
-    return rc;
+    (void)err;
+    ((struct cli_job *)ctx)->gin = value;
+    return 0;
 }
 
 int cli_apply_gin_path(void *ctx, const struct cli_option *o, const char *value,
@@ -106,20 +120,35 @@ int cli_apply_gin_path(void *ctx, const struct cli_option *o, const char *value,
 int cli_apply_config(void *ctx, const struct cli_option *o, const char *value,
                      struct error *err)
 {
-    struct buf path = BUF_INIT(8192);
-    struct stat st;
-    int rc;
-
     (void)o;
-    buf_puts(&path, value);
-    if (stat(value, &st) == 0 && S_ISDIR(st.st_mode))
-        buf_puts(&path, "/config.json");
-    if (buf_str(&path))
-        rc = set_file(ctx, buf_str(&path), request_set_config, err);
-    else
-        rc = buf_status(&path, err);
-    buf_done(&path);
-    return rc;
+    (void)err;
+    ((struct cli_job *)ctx)->config = value;
+    return 0;
+}
+
+int cli_apply_ca_file(void *ctx, const struct cli_option *o, const char *value,
+                      struct error *err)
+{
+    (void)o;
+    (void)err;
+    ((struct cli_job *)ctx)->remote->ca_file = value;
+    return 0;
+}
+
+int cli_apply_token_file(void *ctx, const struct cli_option *o,
+                         const char *value, struct error *err)
+{
+    (void)o;
+    (void)err;
+    ((struct cli_job *)ctx)->remote->token_file = value;
+    return 0;
+}
+
+int cli_apply_timeout(void *ctx, const struct cli_option *o, const char *value,
+                      struct error *err)
+{
+    return num_parse_uint(o->name, value, 1, 86400,
+                          &((struct cli_job *)ctx)->remote->seconds, err);
 }
 
 int cli_apply_json(void *ctx, const struct cli_option *o, const char *value,

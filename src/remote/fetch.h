@@ -8,8 +8,9 @@
  *
  * A request is repeated by itself where that may help (408, 429, 5xx, broken
  * connections, bodies that end early), after a pause that grows, and goes on at
- * the byte where it broke off. A request that is not done by its deadline
- * fails. Proxies, .netrc and cookies are never used.
+ * the byte where it broke off. It fails when its time is up, which each second
+ * of 32 KiB prolongs: a dead server ends it, a large body does not. Proxies,
+ * .netrc and cookies are never used.
  */
 #ifndef SWITCHYARD_REMOTE_FETCH_H
 #define SWITCHYARD_REMOTE_FETCH_H
@@ -41,7 +42,7 @@ struct fetch_options {
     unsigned host_connections;   /* at a time to one host [16] */
     unsigned connect_seconds;    /* for one connect with TLS [10] */
     unsigned stall_seconds;      /* without a byte: try again [20] */
-    unsigned seconds;            /* deadline of requests that say none [120] */
+    unsigned seconds;            /* time of a request that says none [120] */
     unsigned attempts;           /* at most, without progress [8] */
 };
 
@@ -52,19 +53,6 @@ int fetch_new(const struct fetch_options *o, struct fetch **out,
 void fetch_free(struct fetch *f);
 
 enum fetch_method { FETCH_GET, FETCH_HEAD };
-
-/* Credentials go to the request's own origin only, by https or to loopback. */
-enum fetch_auth_kind { FETCH_NO_AUTH, FETCH_BEARER, FETCH_SIGV4 };
-
-struct fetch_auth {
-    enum fetch_auth_kind kind;
-    const char *token; /* of bearer */
-    const char *key;   /* of SigV4, as all below */
-    const char *secret;
-    const char *session; /* NULL: none */
-    const char *region;
-    const char *service; /* "s3" */
-};
 
 /* Where a body goes; all members NULL: nowhere, it is not read. */
 struct fetch_body {
@@ -93,7 +81,11 @@ struct fetch_request {
     const char *url;   /* http or https, encoded as it goes out */
     const char *shown; /* in messages; NULL: the URL without its query */
     const char *headers[FETCH_HEADERS_MAX + 1]; /* "Name: value", then NULL */
-    struct fetch_auth auth;
+    /*
+     * A token, or NULL. It goes to the URL's origin only, as the headers do,
+     * and unencrypted only to this machine.
+     */
+    const char *bearer;
 
     bool ranged; /* only length bytes from offset */
     uint64_t offset;
@@ -105,9 +97,15 @@ struct fetch_request {
      */
     const char *if_match;
 
+    /*
+     * The URL's origin was named by whoever runs this program, in a setting:
+     * the policy is for redirects only.
+     */
+    bool trusted;
+
     bool stay;                 /* a redirect is a reply like any other */
     const atomic_bool *cancel; /* looked at now and then; NULL: never */
-    unsigned seconds;          /* until it must be done; 0: the engine's */
+    unsigned seconds;          /* its time; 0: the engine's */
     struct fetch_body body;
 };
 
@@ -118,6 +116,7 @@ struct fetch_reply {
     uint64_t size;     /* of the whole object, also beside a range */
     unsigned attempts; /* requests that were sent for it, without redirects */
     unsigned redirects;
+    uint64_t received;  /* bytes of bodies, those of failed attempts too */
     struct buf head;    /* its header lines */
     struct buf problem; /* the beginning of an error's body */
 };
@@ -139,7 +138,7 @@ void fetch_reply_done(struct fetch_reply *r);
  *   ERR_SOURCE_DENIED         401, 403, 407, 451
  *   ERR_SOURCE_CHANGED        412, or another ETag than if_match
  *   ERR_SOURCE                everything else that a server or network does
- *   ERR_SOURCE_TIMEOUT        the deadline
+ *   ERR_SOURCE_TIMEOUT        the time is up
  *   ERR_CANCELLED, ERR_LIMIT, ERR_MEMORY
  */
 int fetch_do(struct fetch *f, const struct fetch_request *q,
@@ -148,8 +147,8 @@ int fetch_do(struct fetch *f, const struct fetch_request *q,
 /*
  * The same without waiting: each call that was begun is ended once. q is
  * copied, what it points to is not. done (may be NULL) is called by the
- * engine's thread when the request is done; it must neither block nor call this
- * engine.
+ * engine's thread just before fetch_end() can return; it must neither block nor
+ * call this engine.
  */
 struct fetch_call;
 int fetch_begin(struct fetch *f, const struct fetch_request *q,

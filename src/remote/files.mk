@@ -1,13 +1,21 @@
 libcore_a_SOURCES += \
-	%D%/fetch.h \
+	%D%/ahead.c \
+	%D%/call.c %D%/call.h \
+	%D%/engine.c %D%/engine.h \
+	%D%/fetch.c %D%/fetch.h \
 	%D%/gcs_api.c %D%/gcs_api.h \
+	%D%/get.c %D%/get.h \
+	%D%/head.c %D%/head.h \
 	%D%/hf_api.c %D%/hf_api.h \
+	%D%/https.c \
+	%D%/judge.c \
+	%D%/known.c %D%/known.h \
 	%D%/location.c %D%/location.h \
 	%D%/message.c %D%/message.h \
-	%D%/objects.h \
+	%D%/objects.c %D%/objects.h \
 	%D%/page.c %D%/page.h \
-	%D%/policy.h \
-	%D%/remote.h \
+	%D%/policy.c %D%/policy.h \
+	%D%/remote.c %D%/remote.h \
 	%D%/s3_api.c %D%/s3_api.h \
 	%D%/s3_list.c \
 	%D%/sigv4.c %D%/sigv4.h \

@@ -47,6 +47,17 @@ int remote_open(struct fetch *f, const char *url,
                 const struct remote_options *o, struct store **out,
                 char folder[static STORE_NAME_MAX + 1], struct error *err);
 
+/*
+ * Opens the store that holds the one object that url names, and says which
+ * folder of it the object is in, and its name there, which the caller frees.
+ * Where fallback is given and url's last part has no extension, url names a
+ * folder and fallback the object in it.
+ */
+int remote_open_file(struct fetch *f, const char *url, const char *fallback,
+                     const struct remote_options *o, struct store **out,
+                     char folder[static STORE_NAME_MAX + 1], char **name,
+                     struct error *err);
+
 /* Whether remote_open() knows the scheme of this text. */
 bool remote_is_url(const char *text);
 

@@ -69,6 +69,22 @@ int store_list(struct store *s, const char *folder, store_entry_fn fn,
     return rc ? rc : s->ops->list(s, folder, fn, ctx, err);
 }
 
+bool store_soon(struct store *s, enum store_soon what, const char *name,
+                uint64_t offset, uint64_t len)
+{
+    if (!s->ops->soon || store_check_name(name, NULL) != 0)
+        return true;
+    return s->ops->soon(s, what, name, offset, len);
+}
+
+bool store_set_ahead(struct store *s, uint64_t bytes)
+{
+    if (!s->ops->set_ahead)
+        return false;
+    s->ops->set_ahead(s, bytes);
+    return true;
+}
+
 void store_free(struct store *s)
 {
     if (!s)

@@ -27,6 +27,13 @@ struct store;
 typedef int (*store_entry_fn)(void *ctx, const char *name, bool is_folder,
                               struct error *err);
 
+/* What will be asked for soon. */
+enum store_soon {
+    STORE_SOON_SIZE, /* store_size(), and perhaps the first few bytes */
+    STORE_SOON_GET,  /* store_get(); len is the size to expect */
+    STORE_SOON_READ, /* store_read() of exactly these bytes */
+};
+
 struct store_ops {
     /* Bytes of name; ERR_NOT_FOUND where there is no such object. */
     int (*size)(struct store *s, const char *name, uint64_t *size,
@@ -40,6 +47,10 @@ struct store_ops {
     /* The entries of a folder, in no order; ERR_NOT_FOUND if it is none. */
     int (*list)(struct store *s, const char *folder, store_entry_fn fn,
                 void *ctx, struct error *err);
+    /* See store_soon(), store_set_ahead(); both NULL where reading is quick. */
+    bool (*soon)(struct store *s, enum store_soon what, const char *name,
+                 uint64_t offset, uint64_t len);
+    void (*set_ahead)(struct store *s, uint64_t bytes);
     void (*free)(struct store *s);
 };
 
@@ -58,6 +69,20 @@ int store_get(struct store *s, const char *name, uint64_t max, struct buf *b,
 int store_list(struct store *s, const char *folder, store_entry_fn fn,
                void *ctx, struct error *err);
 void store_free(struct store *s);
+
+/*
+ * A hint that this will be asked for: a store far away begins to fetch it and
+ * keeps it until then. False if there is no room for it yet: say it again
+ * later. Never fails; what goes wrong is told to who asks.
+ */
+bool store_soon(struct store *s, enum store_soon what, const char *name,
+                uint64_t offset, uint64_t len);
+
+/*
+ * Allows bytes to be fetched ahead and kept; what is kept beyond that, always
+ * all with 0, is dropped. False for a store that does not read ahead.
+ */
+bool store_set_ahead(struct store *s, uint64_t bytes);
 
 /* ERR_PATH unless name is as described above and no longer or deeper than the
    limits; "" is refused too. */

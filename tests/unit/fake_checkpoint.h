@@ -81,7 +81,8 @@ static inline void fake_remove(struct checkpoint *c, const char *name)
 static inline struct array *fake_add(struct checkpoint *c, const char *name,
                                      const char *shape)
 {
-    static const struct array_ops ops = { fake_read_chunk, fake_array_free };
+    static const struct array_ops ops = { .read_chunk = fake_read_chunk,
+                                          .free = fake_array_free };
     struct array *a = calloc(1, sizeof *a);
     size_t at;
 

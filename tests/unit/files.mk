@@ -18,6 +18,7 @@ UNIT_TESTS = \
 	%D%/test_gin_find \
 	%D%/test_gin_load \
 	%D%/test_grid \
+	%D%/test_head \
 	%D%/test_inline \
 	%D%/test_jobs \
 	%D%/test_jobs_work \
@@ -36,6 +37,7 @@ UNIT_TESTS = \
 	%D%/test_path \
 	%D%/test_permute \
 	%D%/test_plan \
+	%D%/test_policy \
 	%D%/test_ranges \
 	%D%/test_remote_api \
 	%D%/test_safetensors \
@@ -51,6 +53,7 @@ UNIT_TESTS = \
 	%D%/test_uploads \
 	%D%/test_uploads_kill \
 	%D%/test_uploads_tree \
+	%D%/test_url \
 	%D%/test_watch \
 	%D%/test_worker \
 	%D%/test_worker_kill \

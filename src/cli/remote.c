@@ -1,0 +1,184 @@
+/*
+ * Sources of a command that are given as URLs.
+ *
+ * Who runs the command decides what it may reach, so any address goes, and
+ * plain http as well. Credentials come from the environment, by the names that
+ * other tools give them, or from a file; never from the command line, which
+ * every user of the machine can read.
+ */
+#include "cli/remote.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+
+enum { TOKEN_BYTES = 16384 };
+
+void cli_remote_init(struct cli_remote *r, const atomic_bool *cancel)
+{
+    *r = (struct cli_remote){ .token = BUF_INIT(TOKEN_BYTES) };
+    r->options.cancel = cancel;
+}
+
+void cli_remote_done(struct cli_remote *r)
+{
+    fetch_free(r->fetch);
+    policy_free(r->policy);
+    buf_done(&r->token);
+}
+
+/* The first of two variables that is set. */
+static const char *variable(const char *first, const char *second)
+{
+    const char *value = getenv(first);
+
+    return value && *value ? value : second ? getenv(second) : NULL;
+}
+
+static void read_environment(struct cli_remote *r)
+{
+    struct remote_options *o = &r->options;
+
+    o->https_token = variable("SWITCHYARD_SOURCE_TOKEN", NULL);
+    o->gcs_token =
+        variable("GOOGLE_OAUTH_ACCESS_TOKEN", "CLOUDSDK_AUTH_ACCESS_TOKEN");
+    o->gcs_endpoint = variable("STORAGE_EMULATOR_HOST", NULL);
+    o->gcs_project = variable("GOOGLE_CLOUD_PROJECT", NULL);
+    o->s3_key = variable("AWS_ACCESS_KEY_ID", NULL);
+    o->s3_secret = variable("AWS_SECRET_ACCESS_KEY", NULL);
+    o->s3_session = variable("AWS_SESSION_TOKEN", NULL);
+    o->s3_region = variable("AWS_REGION", "AWS_DEFAULT_REGION");
+    o->s3_endpoint = variable("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL");
+    o->hf_token = variable("HF_TOKEN", NULL);
+    o->hf_endpoint = variable("HF_ENDPOINT", NULL);
+}
+
+/* The file's token stands for all, since one command has one source. */
+static int read_token(struct cli_remote *r, struct error *err)
+{
+    const char *text;
+    int rc;
+
+    if (!r->token_file)
+        return 0;
+    rc = file_read(r->token_file, &r->token, err);
+    if (rc)
+        return rc;
+    while (r->token.len > 0 && r->token.data[r->token.len - 1] <= ' ')
+        r->token.len--;
+    text = buf_str(&r->token);
+    if (!text || !*text || strlen(text) != r->token.len ||
+        strcspn(text, " \r\n\t") != r->token.len) {
+        error_set(err, ERR_USAGE, "%.200s holds no token", r->token_file);
+        return error_expected(err, "one line with a token");
+    }
+    r->options.https_token = text;
+    r->options.gcs_token = text;
+    r->options.hf_token = text;
+    return 0;
+}
+
+static int start(struct cli_remote *r, struct error *err)
+{
+    const struct policy_options open = { .open = true };
+    struct fetch_options o = { .seconds = (unsigned)r->seconds };
+    int rc;
+
+    if (r->fetch)
+        return 0;
+    read_environment(r);
+    r->options.seconds = (unsigned)r->seconds;
+    o.ca_file = r->ca_file ? r->ca_file : variable("SWITCHYARD_CA_FILE", NULL);
+    rc = read_token(r, err);
+    if (!rc)
+        rc = policy_new(&open, &r->policy, err);
+    o.policy = r->policy;
+    return rc ? rc : fetch_new(&o, &r->fetch, err);
+}
+
+/* What follows "file://" and perhaps "localhost". */
+static const char *local_path(const char *text)
+{
+    if (!url_has_scheme(text, "file"))
+        return text;
+    text += strlen("file://");
+    return strncmp(text, "localhost/", 10) ? text : text + strlen("localhost");
+}
+
+int cli_remote_checkpoint(struct cli_remote *r, const char *text,
+                          struct checkpoint **out, struct error *err)
+{
+    char folder[STORE_NAME_MAX + 1];
+    struct store *store = NULL;
+    int rc;
+
+    if (!url_is(local_path(text)))
+        return checkpoint_open_path(local_path(text), out, err);
+    rc = start(r, err);
+    if (!rc)
+        rc = remote_open(r->fetch, text, &r->options, &store, folder, err);
+    return rc ? rc : checkpoint_open_steal(store, folder, out, err);
+}
+
+/* Cuts path into a folder and a name in it. */
+static int open_local(const char *path, const char *fallback,
+                      struct cli_file *f, struct error *err)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = NULL;
+    struct stat st;
+    int rc;
+
+    if (fallback && stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+        folder = strdup(path);
+        f->name = strdup(fallback);
+    } else {
+        folder = strndup(path, slash ? (size_t)(slash - path) + 1 : 0);
+        f->name = strdup(slash ? slash + 1 : path);
+    }
+    rc = folder && f->name
+             ? store_local_open(*folder ? folder : ".", &f->store, err)
+             : error_memory(err);
+    free(folder);
+    return rc;
+}
+
+int cli_remote_file(struct cli_remote *r, const char *text,
+                    const char *fallback, struct cli_file *out,
+                    struct error *err)
+{
+    struct cli_file f = { .text = BUF_INIT(8 << 20) };
+    char path[2 * STORE_NAME_MAX + 2];
+    int rc = 0;
+
+    if (!url_is(local_path(text))) {
+        rc = open_local(local_path(text), fallback, &f, err);
+    } else {
+        rc = start(r, err);
+        if (!rc)
+            rc = remote_open_file(r->fetch, text, fallback, &r->options,
+                                  &f.store, f.folder, &f.name, err);
+    }
+    if (!rc) {
+        snprintf(path, sizeof path, "%s%s%s", f.folder, *f.folder ? "/" : "",
+                 f.name);
+        rc = store_get(f.store, path, f.text.max, &f.text, err);
+    }
+    if (rc)
+        cli_file_done(&f);
+    else
+        *out = f;
+    return rc;
+}
+
+void cli_file_done(struct cli_file *f)
+{
+    store_free(f->store);
+    buf_done(&f->text);
+    free(f->name);
+    f->store = NULL;
+    f->name = NULL;
+}
