@@ -28,6 +28,9 @@ EXTRA_DIST += \
 	%D%/e2e/test_uploads_clients.py \
 	%D%/e2e/test_uploads_kill.py \
 	%D%/e2e/tus.py \
+	%D%/gin/compare.py \
+	%D%/gin/fuzz.py \
+	%D%/gin/reference.py \
 	%D%/golden/cases \
 	%D%/golden/cases.py \
 	%D%/golden/make.py \

@@ -334,6 +334,17 @@ static int follow(const struct gin *g, const struct gin_value *value,
     return 0;
 }
 
+const struct gin_value *gin_follow(const struct gin *g,
+                                   const struct gin_value *value)
+{
+    const struct gin_binding *at = NULL;
+    const struct gin_value *v = NULL;
+
+    if (follow(g, value, &v, &at, NULL))
+        return value;
+    return v ? v : at ? &at->value : value;
+}
+
 int gin_resolve(const struct gin *g, const struct gin_value *value,
                 const struct gin_value **out, struct error *err)
 {

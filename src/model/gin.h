@@ -189,9 +189,10 @@ void gin_value_print(const struct gin_value *value, struct buf *out);
 
 /*
  * Writes the value with its macros resolved. Tuples become arrays, references
- * "@name()" and macros that are not bound "%name"; keys that are not strings
- * become their gin text, and so does what is nested deeper than JSON_MAX_DEPTH.
- * Each byte of b'...' becomes the character of that number.
+ * "@name()" and a macro that is not bound, or leads back to itself, "%name";
+ * keys that are not strings become their gin text, and so does what is nested
+ * deeper than JSON_MAX_DEPTH. Each byte of b'...' becomes the character of that
+ * number.
  */
 void gin_value_json(struct json_writer *w, const struct gin *g,
                     const struct gin_value *value);

@@ -165,6 +165,13 @@ int gin_literal_string(const struct gin_lexer *lex,
                        const struct gin_token *token, struct buf *out,
                        bool *bytes, struct error *err);
 
+/*
+ * What macros lead to: a value, or the macro that nothing binds. A circle of
+ * macros leads to value itself.
+ */
+const struct gin_value *gin_follow(const struct gin *g,
+                                   const struct gin_value *value);
+
 /* Frees what the value holds. */
 void gin_value_done(struct gin_value *value);
 

@@ -265,10 +265,8 @@ static void json_items(struct json_writer *w, const struct gin *g,
 void gin_value_json(struct json_writer *w, const struct gin *g,
                     const struct gin_value *value)
 {
-    const struct gin_value *v = NULL;
+    const struct gin_value *v = gin_follow(g, value);
 
-    if (gin_resolve(g, value, &v, NULL) || !v)
-        v = value;
     switch (v->kind) {
     case GIN_NONE:
         json_nul(w);
