@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/json.h"
 #include "body.h"
 
@@ -249,35 +248,46 @@ static bool is_cancelled(void *ctx)
     return atomic_load((const atomic_bool *)ctx);
 }
 
-/* The folder of an upload, held while fn looks into it. */
+/* A file of an upload, which is held meanwhile, and the store it lies in. */
 static int read_file(struct service *s, const char *id, const char *path,
                      const atomic_bool *cancel, struct buf *out,
-                     struct error *err)
+                     struct store **store, struct error *err)
 {
     char *folder = NULL;
-    char *whole = NULL;
-    int rc = store_check_name(path, err);
+    int rc = uploads_hold(s->uploads, id, err);
 
-    if (!rc)
-        rc = uploads_hold(s->uploads, id, err);
     if (rc)
         return rc;
     rc = uploads_prepare(s->uploads, id, is_cancelled,
                          (void *)(uintptr_t)cancel, &folder, err);
-    if (!rc && asprintf(&whole, "%s/%s", folder, path) < 0) {
-        whole = NULL;
-        rc = error_memory(err);
-    }
     if (!rc)
-        rc = file_read(whole, out, err);
+        rc = store_local_open(folder, store, err);
+    if (!rc)
+        rc = store_get(*store, path, STATED_MAX, out, err);
     uploads_release(s->uploads, id);
-    free(whole);
     free(folder);
     return rc;
 }
 
 typedef int (*state_fn)(struct request *r, const char *name, const void *text,
                         size_t len, struct error *err);
+
+/* What a gin file of an upload includes lies in that upload. */
+static int set_gin_store(struct request *to, struct store *steal,
+                         const char *path, struct error *err)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = strndup(path, slash ? (size_t)(slash - path) : 0);
+    int rc;
+
+    if (!folder) {
+        store_free(steal);
+        return error_memory(err);
+    }
+    rc = request_set_gin_store(to, steal, folder, err);
+    free(folder);
+    return rc;
+}
 
 /* The gin file or config that a request gives, if it gives one. */
 static int state(struct service *s, const json_t *request, const char *member,
@@ -289,6 +299,7 @@ static int state(struct service *s, const json_t *request, const char *member,
     struct buf b = BUF_INIT(STATED_MAX);
     struct json_writer w = JSON_WRITER(&b, JSON_STYLE_COMPACT);
     char id[UPLOADS_ID_MAX + 1];
+    struct store *store = NULL;
     const char *path = "";
     int rc = 0;
 
@@ -297,7 +308,7 @@ static int state(struct service *s, const json_t *request, const char *member,
     if (!text) {
         json_value(&w, value);
     } else if (uploads_parse_reference(text, id, &path) && *path) {
-        rc = read_file(s, id, path, cancel, &b, err);
+        rc = read_file(s, id, path, cancel, &b, &store, err);
         name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
     } else {
         buf_puts(&b, text);
@@ -306,6 +317,10 @@ static int state(struct service *s, const json_t *request, const char *member,
         rc = buf_status(&b, err);
     if (!rc)
         rc = set(to, name, b.data, b.len, err);
+    if (!rc && store && set == request_set_gin)
+        rc = set_gin_store(to, store, path, err);
+    else
+        store_free(store);
     buf_done(&b);
     return rc;
 }

@@ -21,6 +21,7 @@ EXTRA_DIST += \
 	%D%/e2e/test_command.py \
 	%D%/e2e/test_edge.py \
 	%D%/e2e/test_job_bodies.py \
+	%D%/e2e/test_gin.py \
 	%D%/e2e/test_jobs.py \
 	%D%/e2e/test_service.py \
 	%D%/e2e/test_transformers.py \

@@ -193,9 +193,11 @@ static int read_row(const struct gin *g, const struct row *row,
         return rc;
     if (is_other_kind(v)) {
         rc = gin_model_refuse(m, b, at, "no number", &refusal, err);
-        if (!rc)
-            error_expected(refusal, "a number: %s", row->key);
-        return rc;
+        if (rc)
+            return rc;
+        error_expected(refusal, "a number, for %s", row->key);
+        error_hint(refusal, "give the number, without quotes or brackets");
+        return 0;
     }
     if (v->kind == GIN_NONE || v->kind == GIN_REFERENCE)
         return 0;

@@ -7,10 +7,11 @@
  * makes dense.MlpBlock flaxformer.components.dense.MlpBlock, and nothing else.
  * In other files a selector is any end of a complete name, if only one has it.
  *
- * Here the complete names are those that the files mention, and a selector that
- * is not complete means what extends it, where only one thing does. (gin-config
- * refuses it where there are several; here it then stands for itself.) Sorted
- * from their ends, all that extends a selector follows it.
+ * Here the complete names are those that bindings mention, and a selector that
+ * is not complete means what extends it, where only one thing does. Where there
+ * are several it stands for itself; gin-config refuses it, if all of them are
+ * known by then: here it plays no part which binding comes first. Sorted from
+ * their ends, all that extends a selector follows it.
  */
 #include <stdlib.h>
 #include <string.h>
