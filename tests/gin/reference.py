@@ -21,20 +21,25 @@ from gin import config                                      # noqa: E402
 from make_gin_fixtures import text                          # noqa: E402
 
 
-class Stand(type):
-    """A class with any attribute: each is such a class again."""
+def stand(parent, path, name):
+    """A new attribute of parent, which has that path: a class that takes any
+    parameter and has any attribute."""
+    if name.startswith("__"):
+        raise AttributeError(name)
+    child = Stand(name, (), {"__init__": lambda self, **parameters: None,
+                             "path": path + "." + name})
+    setattr(parent, name, child)
+    return child
 
+
+class Stand(type):
     def __getattr__(cls, name):
-        if name.startswith("__"):
-            raise AttributeError(name)
-        child = Stand(name, (), {"__init__": lambda self, **parameters: None})
-        setattr(cls, name, child)
-        return child
+        return stand(cls, cls.path, name)
 
 
 class Module(types.ModuleType):
     def __getattr__(self, name):
-        return Stand.__getattr__(self, name)
+        return stand(self, self.__name__, name)
 
 
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -66,8 +71,8 @@ class Spellings(config.ParserDelegate):
 def install():
     logging.disable()
     sys.meta_path.append(Finder())
-    sys.modules["__main__"].__getattr__ = lambda name: Stand.__getattr__(
-        sys.modules["__main__"], name)
+    main = sys.modules["__main__"]
+    main.__getattr__ = lambda name: stand(main, "__main__", name)
     config.ParserDelegate = Spellings
 
 
@@ -119,8 +124,10 @@ def understood(path, roots):
                 continue
             prefix = scope + "/" if scope else ""
             given = spellings[scope, selector, name]
+            # gin's own selector may have a module's alias in it
+            path = getattr(config._REGISTRY[selector].wrapped, "path", selector)
             taken.setdefault(prefix + given + "." + name, []).append(
-                (prefix + selector + "." + name, plain(value)))
+                (prefix + path + "." + name, plain(value)))
     for key, all_of_it in taken.items():
         for complete, value in all_of_it:
             parameters[key if len(all_of_it) == 1 else complete] = value
