@@ -63,6 +63,7 @@ struct cli_job {
     bool overwrite;
     bool json;
     bool quiet;
+    bool answered; /* standard output has the answer, if only a refusal */
 };
 
 /*
@@ -70,7 +71,7 @@ struct cli_job {
  * status.
  */
 int cli_job_main(const struct cli_syntax *syntax, int argc, char **argv,
-                 int (*run)(const struct cli_job *j, struct error *err));
+                 int (*run)(struct cli_job *j, struct error *err));
 
 /* Opens and plans what j names. */
 int cli_job_plan(const struct cli_job *j, struct conversion *out,

@@ -206,7 +206,7 @@ static int run(const struct cli_job *j, const struct conversion *c,
     return rc;
 }
 
-static int convert(const struct cli_job *j, struct error *err)
+static int convert(struct cli_job *j, struct error *err)
 {
     struct conversion c = { NULL, NULL, NULL };
     struct convert_report report = { .overflowed = 0 };

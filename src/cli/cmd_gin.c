@@ -264,8 +264,7 @@ static int refuse(const char *name, const struct gin_model *m,
     return error_hint(err, "give the gin file of the model, or of the run");
 }
 
-/* *printed tells that standard output has the answer, if only a refusal. */
-static int show(const struct cli_job *j, bool *printed, struct error *err)
+static int show(struct cli_job *j, struct error *err)
 {
     const struct request *r = &j->request;
     struct request_search search;
@@ -284,7 +283,7 @@ static int show(const struct cli_job *j, bool *printed, struct error *err)
         rc = gin_model_read(g, &m, err);
     if (!rc)
         rc = print(j, g, &m, err);
-    *printed = !rc;
+    j->answered = !rc;
     if (!rc)
         rc = refuse(r->gin_name, &m, err);
     gin_model_done(&m);
@@ -294,19 +293,5 @@ static int show(const struct cli_job *j, bool *printed, struct error *err)
 
 int cmd_gin(int argc, char **argv)
 {
-    struct cli_job j = { .checkpoint = NULL };
-    struct error err;
-    bool done = false;
-    bool printed = false;
-    int status = EXIT_OK;
-    int rc;
-
-    request_init(&j.request);
-    rc = cli_parse(&syntax, argc, argv, &j, &done, &err);
-    if (!rc && !done)
-        rc = show(&j, &printed, &err);
-    if (rc)
-        status = cli_fail(&err, j.json && !printed);
-    request_done(&j.request);
-    return status;
+    return cli_job_main(&syntax, argc, argv, show);
 }

@@ -26,7 +26,7 @@ static const struct cli_syntax syntax = {
     .positional = cli_take_checkpoint,
 };
 
-static int inspect(const struct cli_job *j, struct error *err)
+static int inspect(struct cli_job *j, struct error *err)
 {
     struct conversion c;
     struct buf text = BUF_INIT(MAX_TEXT);

@@ -48,7 +48,7 @@ static int read_stated(struct cli_job *j, struct error *err)
 }
 
 int cli_job_main(const struct cli_syntax *syntax, int argc, char **argv,
-                 int (*run)(const struct cli_job *j, struct error *err))
+                 int (*run)(struct cli_job *j, struct error *err))
 {
     struct convert_progress progress = { .bytes_total = 0 };
     struct cli_remote remote;
@@ -66,7 +66,7 @@ int cli_job_main(const struct cli_syntax *syntax, int argc, char **argv,
     if (!rc && !done)
         rc = run(&j, &err);
     if (rc)
-        status = cli_fail(&err, j.json);
+        status = cli_fail(&err, j.json && !j.answered);
     request_done(&j.request);
     cli_remote_done(&remote);
     return status;

@@ -245,8 +245,8 @@ def test_json_error(files):
 
 @pytest.mark.parametrize("args, status, word", [
     ([], 2, "no gin file is given"),
-    (["a.gin", "b.gin"], 4, "a.gin"),
-    (["/nonexistent.gin"], 4, "/nonexistent.gin"),
+    (["a.gin", "b.gin"], 2, "b.gin"),
+    (["/nonexistent.gin"], 4, "nonexistent.gin"),
     (["--gin-path", "/nonexistent"], 4, "/nonexistent"),
 ])
 def test_usage(args, status, word):

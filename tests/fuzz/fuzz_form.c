@@ -27,6 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct upload *u = NULL;
     struct error err;
     size_t half = size / 2;
+    struct upload_totals totals;
     int rc;
 
     folder_make();
@@ -37,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!rc)
         rc = upload_feed(u, data + half, size - half, &err);
     if (!rc)
-        rc = upload_finish(u, &err);
+        rc = upload_finish(u, &totals, &err);
     FUZZ_ASSERT(!rc || (err.code == (enum error_code)rc && err.text[0]));
     upload_free(u);
     request_done(&request);
