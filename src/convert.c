@@ -10,18 +10,12 @@
 #include "convert.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/num.h"
 #include "convert_task.h"
-
-#define DEFAULT_MEMORY ((uint64_t)512 << 20)
-
-/* How many budgets a single chunk may have, and what T5X makes of them. */
-enum { MAX_THREADS = 1024, OVER_BUDGET = 4, USUAL_CHUNK = 64 << 20 };
+#include "workers.h"
 
 static void fail(struct run *r, const struct error *err)
 {
@@ -76,33 +70,11 @@ static void *work(void *arg)
     return NULL;
 }
 
-static unsigned count_cpus(void)
-{
-    cpu_set_t set;
-    long n;
-
-    if (sched_getaffinity(0, sizeof set, &set) == 0)
-        return (unsigned)CPU_COUNT(&set);
-    n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n > 0 ? (unsigned)n : 1;
-}
-
-/* This thread is one of the workers; the others help where they can start. */
 static int run_workers(struct run *r, unsigned threads, struct error *err)
 {
-    uint64_t tasks = r->schedule.tasks;
-    pthread_t *helpers = calloc(threads, sizeof *helpers);
-    unsigned started = 0;
-
-    if (!helpers)
-        return error_memory(err);
-    while (started + 1 < num_min(threads, tasks) &&
-           pthread_create(&helpers[started], NULL, work, r) == 0)
-        started++;
-    work(r);
-    for (unsigned i = 0; i < started; i++)
-        pthread_join(helpers[i], NULL);
-    free(helpers);
+    threads = (unsigned)num_min(threads, num_max(1, r->schedule.tasks));
+    if (workers_run(threads, work, r, err))
+        return ERR_MEMORY;
     if (!atomic_load(&r->failed))
         return 0;
     if (err)
@@ -144,35 +116,16 @@ static void write_report(const struct run *r, struct convert_report *report)
                  r->plan->tensors[r->overflow].model->name);
 }
 
-/*
- * A chunk is decoded as a whole. One that is far larger than what the user
- * allows would break that promise, and may be a forged one: it is refused.
- */
 static int check_chunks(const struct plan *p, uint64_t memory,
                         struct error *err)
 {
     const struct checkpoint *c = p->checkpoint;
-    uint64_t most;
+    int rc = 0;
 
-    if (!num_mul(memory, OVER_BUDGET, &most))
-        most = UINT64_MAX;
-    most = num_max(most, USUAL_CHUNK);
-    for (size_t i = 0; i < c->count; i++) {
-        const struct array *a = c->arrays[i];
-
-        if (p->array_first[i] == p->array_first[i + 1] ||
-            array_chunk_bytes(a) <= most)
-            continue;
-        error_set(err, ERR_LIMIT,
-                  "a chunk of array %.200s is too large for the memory budget",
-                  a->name);
-        error_subject(err, "%s", a->name);
-        error_expected(err, "at most %llu bytes", (unsigned long long)most);
-        error_actual(err, "%llu bytes",
-                     (unsigned long long)array_chunk_bytes(a));
-        return error_hint(err, "allow more with --memory");
-    }
-    return 0;
+    for (size_t i = 0; i < c->count && !rc; i++)
+        if (p->array_first[i] != p->array_first[i + 1])
+            rc = workspaces_check(c->arrays[i], memory, err);
+    return rc;
 }
 
 int convert_run(const struct plan *p, struct sink *s,
@@ -180,12 +133,10 @@ int convert_run(const struct plan *p, struct sink *s,
                 struct error *err)
 {
     struct run r = { .plan = p, .options = o, .overflow = SIZE_MAX };
-    uint64_t memory = o->memory ? o->memory : DEFAULT_MEMORY;
-    unsigned threads = o->threads ? o->threads : count_cpus();
+    uint64_t memory = o->memory ? o->memory : WORKSPACES_BUDGET;
+    unsigned threads = workers_count(o->threads);
     int rc;
 
-    if (threads > MAX_THREADS)
-        threads = MAX_THREADS;
     if (pthread_mutex_init(&r.lock, NULL) != 0)
         return error_memory(err);
     r.files = calloc(p->file_count + 1, sizeof *r.files);

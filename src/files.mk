@@ -3,8 +3,12 @@ libcore_a_SOURCES += \
 	%D%/convert.c %D%/convert.h \
 	%D%/convert_ahead.c \
 	%D%/convert_task.c %D%/convert_task.h \
+	%D%/digest.c %D%/digest.h \
 	%D%/grid.c %D%/grid.h \
 	%D%/plan.c %D%/plan.h \
 	%D%/plan_print.c \
+	%D%/print.c %D%/print.h \
 	%D%/schedule.c %D%/schedule.h \
+	%D%/window.c %D%/window.h \
+	%D%/workers.c %D%/workers.h \
 	%D%/workspace.c %D%/workspace.h

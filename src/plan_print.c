@@ -10,23 +10,7 @@
 #include "base/json.h"
 #include "base/num.h"
 #include "plan.h"
-
-static void write_checkpoint(struct json_writer *w, const struct plan *p)
-{
-    const struct checkpoint *c = p->checkpoint;
-
-    json_key(w, "checkpoint");
-    json_open(w, '{');
-    json_key_str(w, "path", c->path);
-    json_key_str(w, "format", c->format);
-    json_key_u64(w, "version", c->version);
-    json_key(w, "step");
-    if (c->step < 0)
-        json_nul(w);
-    else
-        json_i64(w, c->step);
-    json_close(w, '}');
-}
+#include "print.h"
 
 /* The tensors made of array i: p->by_array[*first] and on. */
 static size_t tensors_of(const struct plan *p, size_t array, size_t *first)
@@ -42,13 +26,7 @@ static void write_array(struct json_writer *w, const struct plan *p, size_t i)
     size_t n = tensors_of(p, i, &first);
 
     json_open(w, '{');
-    json_key_str(w, "name", a->name);
-    json_key_str(w, "dtype", dtype_info(a->dtype)->name);
-    json_key_dims(w, "shape", a->shape, a->rank);
-    json_key_u64(w, "bytes", array_bytes(a));
-    json_key_dims(w, "chunk_shape", a->chunk, a->rank);
-    json_key_u64(w, "chunks", array_chunks(a));
-    json_key_str(w, "codec", a->codec);
+    print_array(w, a);
     json_key_u64(w, "tensors", n);
     json_close(w, '}');
 }
@@ -123,7 +101,7 @@ int plan_write_json(const struct plan *p, struct buf *out, struct error *err)
     struct json_writer w = JSON_WRITER(out, JSON_STYLE_COMPACT);
 
     json_open(&w, '{');
-    write_checkpoint(&w, p);
+    print_checkpoint(&w, p->checkpoint);
     json_key_u64(&w, "parameters", p->model->parameters);
     json_key_bool(&w, "tied", p->model->tied);
     json_key_u64(&w, "bytes", p->bytes);
@@ -143,14 +121,6 @@ int plan_write_json(const struct plan *p, struct buf *out, struct error *err)
     json_close(&w, '}');
     buf_putc(out, '\n');
     return buf_status(out, err);
-}
-
-static void put_dims(struct buf *out, const uint64_t *dims, unsigned rank)
-{
-    buf_putc(out, '[');
-    for (unsigned i = 0; i < rank; i++)
-        buf_printf(out, "%s%llu", i ? ", " : "", (unsigned long long)dims[i]);
-    buf_putc(out, ']');
 }
 
 /* The name with its expert's number replaced by {first..last}. */
@@ -184,7 +154,7 @@ static void put_targets(struct buf *out, const struct plan *p, size_t array)
         buf_puts(out, "      -> ");
         put_split_name(out, t->model->name, n - 1);
         buf_putc(out, ' ');
-        put_dims(out, t->model->shape, t->model->rank);
+        print_dims(out, t->model->shape, t->model->rank);
         if (t->model->expert == 0)
             buf_printf(out, ", split in %zu", n);
         if (t->model->transpose)
@@ -201,12 +171,8 @@ static void put_arrays(struct buf *out, const struct plan *p)
     for (size_t i = 0; i < p->checkpoint->count; i++) {
         const struct array *a = p->checkpoint->arrays[i];
 
-        buf_printf(out, "  %s %s ", a->name, dtype_info(a->dtype)->name);
-        put_dims(out, a->shape, a->rank);
-        buf_printf(out, ", %llu %s of ", (unsigned long long)array_chunks(a),
-                   array_chunks(a) == 1 ? "chunk" : "chunks");
-        put_dims(out, a->chunk, a->rank);
-        buf_printf(out, ", %s\n", a->codec);
+        buf_puts(out, "  ");
+        print_array_text(out, a);
         put_targets(out, p, i);
     }
 }
@@ -239,27 +205,18 @@ static void put_config(struct buf *out, const struct model *m)
     }
 }
 
-static void put_warnings(struct buf *out, char *const *warnings, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        buf_printf(out, "warning: %s\n", warnings[i]);
-}
-
 int plan_write_text(const struct plan *p, struct buf *out, struct error *err)
 {
     const struct checkpoint *c = p->checkpoint;
 
-    buf_printf(out, "checkpoint %s (%s, version %u", c->path, c->format,
-               c->version);
-    if (c->step >= 0)
-        buf_printf(out, ", step %lld", (long long)c->step);
-    buf_printf(out, ")\n%llu parameters, %s\n",
+    print_checkpoint_text(out, c);
+    buf_printf(out, "%llu parameters, %s\n",
                (unsigned long long)p->model->parameters,
                p->model->tied ? "tied" : "untied");
     put_arrays(out, p);
     put_files(out, p);
     put_config(out, p->model);
-    put_warnings(out, c->warnings, c->warning_count);
-    put_warnings(out, p->model->warnings, p->model->warning_count);
+    print_warnings(out, c->warnings, c->warning_count);
+    print_warnings(out, p->model->warnings, p->model->warning_count);
     return buf_status(out, err);
 }

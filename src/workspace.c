@@ -13,6 +13,9 @@
 
 #include "base/num.h"
 
+/* How many budgets a single chunk may have, and what T5X makes of them. */
+enum { OVER_BUDGET = 4, USUAL_CHUNK = 64 << 20 };
+
 struct workspaces {
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -42,6 +45,24 @@ int workspaces_new(uint64_t budget, struct workspaces **out, struct error *err)
     }
     *out = p;
     return 0;
+}
+
+int workspaces_check(const struct array *a, uint64_t budget, struct error *err)
+{
+    uint64_t most;
+
+    if (!num_mul(budget, OVER_BUDGET, &most))
+        most = UINT64_MAX;
+    most = num_max(most, USUAL_CHUNK);
+    if (array_chunk_bytes(a) <= most)
+        return 0;
+    error_set(err, ERR_LIMIT,
+              "a chunk of array %.200s is too large for the memory budget",
+              a->name);
+    error_subject(err, "%s", a->name);
+    error_expected(err, "at most %llu bytes", (unsigned long long)most);
+    error_actual(err, "%llu bytes", (unsigned long long)array_chunk_bytes(a));
+    return error_hint(err, "allow more with --memory");
 }
 
 static void destroy(struct workspaces *p, struct workspace *w)

@@ -13,6 +13,9 @@
 
 #include "checkpoint/array.h"
 
+/* The budget where none is stated. */
+#define WORKSPACES_BUDGET ((uint64_t)512 << 20)
+
 struct workspace {
     struct workspace *next; /* while it rests */
     struct scratch *scratch;
@@ -24,6 +27,13 @@ struct workspace {
 struct workspaces;
 
 int workspaces_new(uint64_t budget, struct workspaces **out, struct error *err);
+
+/*
+ * A chunk is decoded as a whole. One that is far larger than the budget would
+ * break the promise that it is, and may be a forged one: ERR_LIMIT, if it is
+ * more than four budgets and more than the 64 MiB that T5X makes of them.
+ */
+int workspaces_check(const struct array *a, uint64_t budget, struct error *err);
 
 /* No workspace is taken. NULL is fine. */
 void workspaces_free(struct workspaces *p);

@@ -59,6 +59,8 @@ static uint32_t encode_small(const struct small_float *f, double v)
         return sign | special | (f->infinite ? one >> 1 : 0);
     if (isinf(v))
         return sign | special;
+    if (v == 0) /* which has no exponent to begin with */
+        return sign;
     /* A carry out of the mantissa runs into the exponent, as it should. */
     bits =
         (uint32_t)num_min(UINT16_MAX, (uint64_t)in_last_places(f, v, &biased));

@@ -62,6 +62,7 @@ struct cli_job {
     uint64_t memory;
     bool overwrite;
     bool json;
+    bool digest;
     bool quiet;
     bool answered; /* standard output has the answer, if only a refusal */
 };
@@ -73,7 +74,11 @@ struct cli_job {
 int cli_job_main(const struct cli_syntax *syntax, int argc, char **argv,
                  int (*run)(struct cli_job *j, struct error *err));
 
-/* Opens and plans what j names. */
+/* Opens what j names; *out is the caller's. */
+int cli_job_open(const struct cli_job *j, struct checkpoint **out,
+                 struct error *err);
+
+/* Opens and plans it. */
 int cli_job_plan(const struct cli_job *j, struct conversion *out,
                  struct error *err);
 
@@ -94,6 +99,10 @@ int cli_apply_timeout(void *ctx, const struct cli_option *o, const char *value,
                       struct error *err);
 int cli_apply_json(void *ctx, const struct cli_option *o, const char *value,
                    struct error *err);
+int cli_apply_threads(void *ctx, const struct cli_option *o, const char *value,
+                      struct error *err);
+int cli_apply_memory(void *ctx, const struct cli_option *o, const char *value,
+                     struct error *err);
 int cli_apply_checkpoint(void *ctx, const struct cli_option *o,
                          const char *value, struct error *err);
 int cli_take_checkpoint(void *ctx, const char *value, struct error *err);

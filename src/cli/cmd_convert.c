@@ -22,23 +22,6 @@ static int apply_out(void *ctx, const struct cli_option *o, const char *value,
     return 0;
 }
 
-static int apply_threads(void *ctx, const struct cli_option *o,
-                         const char *value, struct error *err)
-{
-    uint64_t n = 0;
-    int rc = num_parse_uint(o->name, value, 1, 1024, &n, err);
-
-    ((struct cli_job *)ctx)->threads = (unsigned)n;
-    return rc;
-}
-
-static int apply_memory(void *ctx, const struct cli_option *o,
-                        const char *value, struct error *err)
-{
-    return num_parse_size(o->name, value, &((struct cli_job *)ctx)->memory,
-                          err);
-}
-
 static int apply_overwrite(void *ctx, const struct cli_option *o,
                            const char *value, struct error *err)
 {
@@ -67,9 +50,9 @@ static const struct cli_option options[] = {
     { "overwrite", NULL, "replace the model in a folder that is there", NULL,
       apply_overwrite },
     { "threads", "N", "worker threads (default: one for each CPU)", NULL,
-      apply_threads },
+      cli_apply_threads },
     { "memory", "SIZE", "bytes for chunks in flight (default 512MiB)", NULL,
-      apply_memory },
+      cli_apply_memory },
     { "json", NULL, "print the result, or the error, as JSON", NULL,
       cli_apply_json },
     { "quiet", NULL, "no progress bar and no summary", NULL, apply_quiet },

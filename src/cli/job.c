@@ -72,18 +72,22 @@ int cli_job_main(const struct cli_syntax *syntax, int argc, char **argv,
     return status;
 }
 
+int cli_job_open(const struct cli_job *j, struct checkpoint **out,
+                 struct error *err)
+{
+    if (j->checkpoint)
+        return cli_remote_checkpoint(j->remote, j->checkpoint, out, err);
+    error_set(err, ERR_USAGE, "no checkpoint is given");
+    return error_hint(err, "name a checkpoint_N folder, its checkpoint file, "
+                           "or the folder of a training run");
+}
+
 int cli_job_plan(const struct cli_job *j, struct conversion *out,
                  struct error *err)
 {
     struct checkpoint *c = NULL;
-    int rc;
+    int rc = cli_job_open(j, &c, err);
 
-    if (!j->checkpoint) {
-        error_set(err, ERR_USAGE, "no checkpoint is given");
-        return error_hint(err, "name a checkpoint_N folder, its checkpoint "
-                               "file, or the folder of a training run");
-    }
-    rc = cli_remote_checkpoint(j->remote, j->checkpoint, &c, err);
     return rc ? rc : conversion_plan(c, &j->request, out, err);
 }
 
@@ -159,6 +163,23 @@ int cli_apply_json(void *ctx, const struct cli_option *o, const char *value,
     (void)err;
     ((struct cli_job *)ctx)->json = true;
     return 0;
+}
+
+int cli_apply_threads(void *ctx, const struct cli_option *o, const char *value,
+                      struct error *err)
+{
+    uint64_t n = 0;
+    int rc = num_parse_uint(o->name, value, 1, 1024, &n, err);
+
+    ((struct cli_job *)ctx)->threads = (unsigned)n;
+    return rc;
+}
+
+int cli_apply_memory(void *ctx, const struct cli_option *o, const char *value,
+                     struct error *err)
+{
+    return num_parse_size(o->name, value, &((struct cli_job *)ctx)->memory,
+                          err);
 }
 
 int cli_take_checkpoint(void *ctx, const char *value, struct error *err)

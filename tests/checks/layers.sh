@@ -7,10 +7,10 @@ failed=0
 # A file may include its own folder and lower layers.
 declare -A layer=(
     [base]=0
-    [tensor]=1 [store]=1 [service]=1 [db]=1
+    [tensor]=1 [store]=1 [service]=1 [db]=1 [workers]=1
     [remote]=2 [checkpoint]=2 [safetensors]=2 [uploads]=2
-    [model]=3 [grid]=3 [workspace]=3
-    [plan]=4
+    [model]=3 [grid]=3 [workspace]=3 [window]=3 [print]=3
+    [plan]=4 [digest]=4
     [schedule]=5
     [convert]=6
     [conversion]=7

@@ -2,12 +2,15 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgpack
+import numpy as np
 import pytest
 
 import make_checkpoint
@@ -138,6 +141,7 @@ def test_version():
     (["convert", "SAMPLE", "--out", "OUT", "--compat", "cubist"], "cubist"),
     (["convert", "SAMPLE", "--out", "OUT", "--max-shard-size", "5XB"], "5XB"),
     (["convert", "SAMPLE", "--out", "OUT", "--memory", "lots"], "lots"),
+    (["inspect", "SAMPLE", "--digest", "--threads", "0"], "0"),
     (["convert", "SAMPLE", "--out", "OUT", "--threads", "0"], "threads"),
     (["inspect", "SAMPLE", "--out", "OUT"], "--out"),
     (["serve", "--listen", "nowhere"], "nowhere"),
@@ -326,6 +330,81 @@ def test_inspect_reads_no_weight(sample, tmp_path):
     for text in ("encoder/layers_1/mlp/expert/wi/kernel", "model.safetensors",
                  "num_experts"):
         assert text in result.stdout
+
+
+def digests(*args):
+    result = switchyard("inspect", "--digest", "--json", *args)
+    assert result.returncode == 0, result.stderr
+    return {a["name"]: a for a in json.loads(result.stdout)["arrays"]}
+
+
+def test_digest_of_sample(sample):
+    """What tensorstore and flax wrote has the digests that numpy makes."""
+    o = make_checkpoint.arguments(["unused", "--values", "normal", "--seed", "7"])
+    f32 = make_checkpoint.numpy_dtype("float32")
+    arrays = digests(sample.checkpoint)
+    for name, a in arrays.items():
+        values = make_checkpoint.values(o, name, tuple(a["shape"]), f32)
+        assert a["sha256"] == hashlib.sha256(values.tobytes()).hexdigest(), name
+    lines = switchyard("inspect", sample.checkpoint, "--digest").stdout
+    for name, a in arrays.items():
+        assert f"  {a['sha256']}  {name} float32 [" in lines
+
+
+@pytest.mark.parametrize("change", [
+    ["--compressor", "null", "--order", "F"],
+    ["--compressor", '{"id":"blosc","cname":"lz4","clevel":5,"shuffle":1}'],
+    ["--big-endian", "--cut", "0:3", "--cut", "1:5", "--separator", "/"],
+    ["--inline", "all", "--inline-chunk", "1000"],
+])
+def test_digest_is_of_the_values(tmp_path, change):
+    make(tmp_path / "a")
+    make(tmp_path / "b", *change)
+    a, b = digests(tmp_path / "a"), digests(tmp_path / "b")
+    assert {k: v["sha256"] for k, v in a.items()} == {
+        k: v["sha256"] for k, v in b.items()}
+
+
+def test_digest_needs_no_model(tmp_path):
+    """Not a Switch Transformer, but it can be opened."""
+    values = np.arange(6, dtype="<i8").reshape(2, 3)
+    packed = msgpack.packb(([2, 3], "int64", values.tobytes()))
+    (tmp_path / "checkpoint").write_bytes(msgpack.packb(
+        {"version": 3, "optimizer": {"target": {
+            "any": {"thing": msgpack.ExtType(1, packed)}}}}))
+    assert switchyard("inspect", tmp_path).returncode == 3
+    arrays = digests(tmp_path)
+    assert list(arrays) == ["any/thing"]
+    assert arrays["any/thing"]["sha256"] == hashlib.sha256(
+        values.tobytes()).hexdigest()
+
+
+def test_digest_of_what_is_damaged(sample, tmp_path):
+    shutil.copytree(sample.checkpoint, tmp_path / "c")
+    folder = tmp_path / "c/target.encoder.layers_1.mlp.expert.wi.kernel"
+    chunk = next(p for p in folder.iterdir() if p.name != ".zarray")
+    whole = digests(tmp_path / "c")
+    chunk.unlink()
+    result = switchyard("inspect", "--digest", tmp_path / "c")
+    assert result.returncode == 3 and chunk.name in result.stderr
+    lost = digests(tmp_path / "c", "--allow-missing-chunks")
+    name = "encoder/layers_1/mlp/expert/wi/kernel"
+    assert [k for k in whole if whole[k] != lost[k]] == [name]
+    assert lost[name]["missing_chunks"] == 1
+    chunk.write_bytes(b"")
+    result = switchyard("inspect", "--digest", tmp_path / "c", "--json")
+    problem = json.loads(result.stdout)["error"]
+    assert problem["type"] == "/problems/invalid-chunk"
+
+
+@pytest.mark.memory
+def test_digest_within_memory(large):
+    usual = digests(large)
+    assert usual == digests(large, "--memory", "24MiB", "--threads", 2)
+    status, peak = peak_memory("inspect", "--digest", large, "--memory",
+                               "64MiB")
+    assert status == 0
+    assert peak < 64 * MiB + 32 * MiB, f"{peak / MiB:.0f} MiB"
 
 
 def test_inspect_agrees_with_convert(sample, tmp_path):

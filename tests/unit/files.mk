@@ -13,6 +13,7 @@ UNIT_TESTS = \
 	%D%/test_convert \
 	%D%/test_crc32c \
 	%D%/test_db \
+	%D%/test_digest \
 	%D%/test_dtype \
 	%D%/test_gin \
 	%D%/test_gin_find \
@@ -67,6 +68,7 @@ THREAD_TESTS = \
 	%D%/test_access \
 	%D%/test_convert \
 	%D%/test_db \
+	%D%/test_digest \
 	%D%/test_jobs \
 	%D%/test_jobs_work \
 	%D%/test_log \
@@ -141,6 +143,8 @@ check_PROGRAMS += %D%/gin_dump
 
 # These read records, what real libraries wrote.
 %C%_test_blosc_SOURCES = %D%/test_blosc.c %D%/records.c %D%/records.h
+%C%_test_digest_SOURCES = %D%/test_digest.c %D%/fake.c %D%/fake.h \
+	%D%/records.c %D%/records.h
 %C%_test_codec_SOURCES = %D%/test_codec.c %D%/records.c %D%/records.h
 %C%_test_msgpack_SOURCES = %D%/test_msgpack.c %D%/records.c %D%/records.h
 %C%_test_conversion_SOURCES = %D%/test_conversion.c %D%/records.c %D%/records.h
