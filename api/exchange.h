@@ -30,7 +30,7 @@ enum method {
     METHOD_OTHER = 1 << 7,
 };
 
-enum { EXCHANGE_PATH_MAX = 200, EXCHANGE_HEAD_MAX = 32 << 10 };
+enum { EXCHANGE_PATH_MAX = 200, EXCHANGE_HEAD_MAX = 16 << 10 };
 
 struct route;
 

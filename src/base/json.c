@@ -118,6 +118,17 @@ static void put_escape(struct buf *b, uint32_t point)
     }
 }
 
+/* How many bytes of text stand for themselves in all styles. */
+static size_t plain_length(const unsigned char *text)
+{
+    size_t n = 0;
+
+    while (text[n] >= 0x20 && text[n] < 0x7f && text[n] != '"' &&
+           text[n] != '\\')
+        n++;
+    return n;
+}
+
 /*
  * text in quotes. It may quote a stranger's bytes, cut anywhere: what is not
  * UTF-8 becomes U+FFFD, since JSON has to be UTF-8.
@@ -134,6 +145,11 @@ static void put_quoted(struct json_writer *w, const char *text)
 
     buf_putc(w->buf, '"');
     for (; *p; p += len ? len : 1) {
+        len = plain_length(p);
+        if (len > 0) {
+            buf_append(w->buf, p, len);
+            continue;
+        }
         len = utf8_length(p, strnlen((const char *)p, 4));
         unit = len ? p : replacement;
         name = strchr(names, *p);
@@ -187,6 +203,12 @@ void json_nul(struct json_writer *w)
 {
     separate(w);
     buf_puts(w->buf, "null");
+}
+
+void json_raw(struct json_writer *w, const char *json)
+{
+    separate(w);
+    buf_puts(w->buf, json);
 }
 
 /*

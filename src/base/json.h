@@ -55,6 +55,9 @@ void json_i64(struct json_writer *w, int64_t value);
 void json_bool(struct json_writer *w, bool value);
 void json_nul(struct json_writer *w);
 
+/* A value that is JSON already, in its own style. */
+void json_raw(struct json_writer *w, const char *json);
+
 /* As Python's repr(): the shortest text that reads back the same. */
 void json_double(struct json_writer *w, double value);
 

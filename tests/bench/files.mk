@@ -2,7 +2,8 @@
 # by itself.
 BENCHES = \
 	%D%/bench_floor \
-	%D%/bench_kernel
+	%D%/bench_kernel \
+	%D%/bench_upload
 EXTRA_PROGRAMS = $(BENCHES)
 CLEANFILES += $(BENCHES)
 bench-programs: $(BENCHES)
@@ -14,4 +15,8 @@ bench-programs: $(BENCHES)
 %C%_bench_kernel_SOURCES = %D%/bench_kernel.c
 %C%_bench_kernel_LDADD = $(CORE_LIBS)
 
-EXTRA_DIST += %D%/bench.py
+%C%_bench_upload_SOURCES = %D%/bench_upload.c
+%C%_bench_upload_CFLAGS = $(AM_CFLAGS) $(MHD_CFLAGS)
+%C%_bench_upload_LDADD = $(MHD_LIBS)
+
+EXTRA_DIST += %D%/bench.py %D%/bench_http.py
