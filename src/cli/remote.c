@@ -2,9 +2,9 @@
  * Sources of a command that are given as URLs.
  *
  * Who runs the command decides what it may reach, so any address goes, and
- * plain http as well. Credentials come from the environment, by the names that
- * other tools give them, or from a file; never from the command line, which
- * every user of the machine can read.
+ * plain http as well. Credentials come from the environment and the files of
+ * other tools, by the names that those give them, or from a file; never from
+ * the command line, which every user of the machine can read.
  */
 #include "cli/remote.h"
 
@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 
@@ -27,36 +28,13 @@ void cli_remote_done(struct cli_remote *r)
 {
     fetch_free(r->fetch);
     policy_free(r->policy);
+    credentials_free(r->credentials);
+    if (r->token.data)
+        explicit_bzero(r->token.data, r->token.cap);
     buf_done(&r->token);
 }
 
-/* The first of two variables that is set. */
-static const char *variable(const char *first, const char *second)
-{
-    const char *value = getenv(first);
-
-    return value && *value ? value : second ? getenv(second) : NULL;
-}
-
-static void read_environment(struct cli_remote *r)
-{
-    struct remote_options *o = &r->options;
-
-    o->https_token = variable("SWITCHYARD_SOURCE_TOKEN", NULL);
-    o->gcs_token =
-        variable("GOOGLE_OAUTH_ACCESS_TOKEN", "CLOUDSDK_AUTH_ACCESS_TOKEN");
-    o->gcs_endpoint = variable("STORAGE_EMULATOR_HOST", NULL);
-    o->gcs_project = variable("GOOGLE_CLOUD_PROJECT", NULL);
-    o->s3_key = variable("AWS_ACCESS_KEY_ID", NULL);
-    o->s3_secret = variable("AWS_SECRET_ACCESS_KEY", NULL);
-    o->s3_session = variable("AWS_SESSION_TOKEN", NULL);
-    o->s3_region = variable("AWS_REGION", "AWS_DEFAULT_REGION");
-    o->s3_endpoint = variable("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL");
-    o->hf_token = variable("HF_TOKEN", NULL);
-    o->hf_endpoint = variable("HF_ENDPOINT", NULL);
-}
-
-/* The file's token stands for all, since one command has one source. */
+/* The file's token: what it is for is what is asked. */
 static int read_token(struct cli_remote *r, struct error *err)
 {
     const char *text;
@@ -75,9 +53,7 @@ static int read_token(struct cli_remote *r, struct error *err)
         error_set(err, ERR_USAGE, "%.200s holds no token", r->token_file);
         return error_expected(err, "one line with a token");
     }
-    r->options.https_token = text;
-    r->options.gcs_token = text;
-    r->options.hf_token = text;
+    r->file_token = text;
     return 0;
 }
 
@@ -89,14 +65,35 @@ static int start(struct cli_remote *r, struct error *err)
 
     if (r->fetch)
         return 0;
-    read_environment(r);
     r->options.seconds = (unsigned)r->seconds;
-    o.ca_file = r->ca_file ? r->ca_file : variable("SWITCHYARD_CA_FILE", NULL);
+    o.ca_file = r->ca_file ? r->ca_file : getenv("SWITCHYARD_CA_FILE");
     rc = read_token(r, err);
+    if (!rc)
+        rc = credentials_new(&r->credentials, err);
     if (!rc)
         rc = policy_new(&open, &r->policy, err);
     o.policy = r->policy;
     return rc ? rc : fetch_new(&o, &r->fetch, err);
+}
+
+/* Makes ready for this URL. The file's token is for all that has one. */
+static int prepare(struct cli_remote *r, const char *url, struct error *err)
+{
+    struct remote_options *o = &r->options;
+    int rc = start(r, err);
+
+    if (!rc)
+        rc = credentials_load(r->credentials, environ, url, err);
+    if (rc)
+        return rc;
+    credentials_fill(r->credentials, o);
+    o->https_token = getenv("SWITCHYARD_SOURCE_TOKEN");
+    if (r->file_token) {
+        o->https_token = r->file_token;
+        o->gcs_token = r->file_token;
+        o->hf_token = r->file_token;
+    }
+    return 0;
 }
 
 /* What follows "file://" and perhaps "localhost". */
@@ -117,7 +114,7 @@ int cli_remote_checkpoint(struct cli_remote *r, const char *text,
 
     if (!url_is(local_path(text)))
         return checkpoint_open_path(local_path(text), out, err);
-    rc = start(r, err);
+    rc = prepare(r, text, err);
     if (!rc)
         rc = remote_open(r->fetch, text, &r->options, &store, folder, err);
     return rc ? rc : checkpoint_open_steal(store, folder, out, err);
@@ -157,7 +154,7 @@ int cli_remote_file(struct cli_remote *r, const char *text,
     if (!url_is(local_path(text))) {
         rc = open_local(local_path(text), fallback, &f, err);
     } else {
-        rc = start(r, err);
+        rc = prepare(r, text, err);
         if (!rc)
             rc = remote_open_file(r->fetch, text, fallback, &r->options,
                                   &f.store, f.folder, &f.name, err);

@@ -8,13 +8,15 @@
 #define SWITCHYARD_CLI_REMOTE_H
 
 #include "checkpoint/checkpoint.h"
-#include "remote/remote.h"
+#include "remote/credentials.h"
 
 struct cli_remote {
     const char *ca_file;    /* borrowed, as token_file */
     const char *token_file; /* for whatever is asked for a token */
     uint64_t seconds;       /* for each request; 0: the default */
     struct buf token;
+    const char *file_token; /* in token; NULL: there is none */
+    struct credentials *credentials;
     struct remote_options options;
     struct policy *policy;
     struct fetch *fetch;

@@ -23,6 +23,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "remote/policy.h"
+#include "remote/sigv4.h"
 
 enum {
     FETCH_HEADERS_MAX = 16, /* that a request adds */
@@ -86,6 +87,11 @@ struct fetch_request {
      * and unencrypted only to this machine.
      */
     const char *bearer;
+    /*
+     * Keys to sign each attempt with, or NULL. Signatures, too, go to the URL's
+     * origin only; redirects are not followed, since they would not fit.
+     */
+    const struct sigv4_keys *sign;
 
     bool ranged; /* only length bytes from offset */
     uint64_t offset;

@@ -310,7 +310,7 @@ static bool follows(const struct fetch_call *c)
 {
     int s = c->reply.status;
 
-    return !c->q.stay &&
+    return !c->q.stay && !c->q.sign &&
            (s == 301 || s == 302 || s == 303 || s == 307 || s == 308);
 }
 

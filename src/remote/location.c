@@ -19,12 +19,12 @@ enum {
 };
 
 static const struct scheme {
-    const char *prefix;
+    const char *name;
     const char *form; /* for messages */
 } schemes[] = {
-    [LOCATION_GS] = { "gs://", "gs://BUCKET/PATH" },
-    [LOCATION_S3] = { "s3://", "s3://BUCKET/PATH" },
-    [LOCATION_HF] = { "hf://", "hf://OWNER/NAME/PATH" },
+    [LOCATION_GS] = { "gs", "gs://BUCKET/PATH" },
+    [LOCATION_S3] = { "s3", "s3://BUCKET/PATH" },
+    [LOCATION_HF] = { "hf", "hf://OWNER/NAME/PATH" },
 };
 
 static const char *const repo_types[] = { "models", "datasets", "spaces" };
@@ -35,7 +35,7 @@ static size_t find_scheme(const char *text)
     size_t n = sizeof schemes / sizeof *schemes;
 
     for (size_t i = 0; i < n; i++)
-        if (!strncmp(text, schemes[i].prefix, strlen(schemes[i].prefix)))
+        if (url_has_scheme(text, schemes[i].name))
             return i;
     return n;
 }
@@ -170,7 +170,7 @@ int location_parse(const char *text, struct location *out, struct error *err)
     l.kind = (enum location_kind)kind;
     if (strlen(text) > LOCATION_MAX)
         return refuse(text, l.kind, "too many bytes", err);
-    rest = text + strlen(schemes[kind].prefix);
+    rest = strstr(text, "://") + 3;
     rc = l.kind == LOCATION_HF ? parse_repository(text, rest, &l, err)
                                : parse_bucket(text, rest, &l, err);
     if (rc)

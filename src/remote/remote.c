@@ -10,8 +10,9 @@ static const struct {
     const char *scheme;
     remote_open_fn open;
 } schemes[] = {
-    { "https", remote_open_https },
-    { "http", remote_open_https },
+    { "https", remote_open_https }, { "http", remote_open_https },
+    { "gs", remote_open_gs },       { "s3", remote_open_s3 },
+    { "hf", remote_open_hf },
 };
 
 static remote_open_fn find(const char *url)
@@ -39,7 +40,7 @@ int remote_open(struct fetch *f, const char *url,
     url_shown(url, shown, sizeof shown);
     error_set(err, ERR_URL, "%s has a scheme that is not known", shown);
     error_subject(err, "%s", shown);
-    return error_expected(err, "https, http");
+    return error_expected(err, "https, http, gs, s3, hf");
 }
 
 /* Cuts url into the folder's URL, with the query, and the object's name. */

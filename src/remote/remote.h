@@ -23,12 +23,16 @@ struct remote_options {
     const char *gcs_token;
     const char *gcs_endpoint; /* [https://storage.googleapis.com] */
     const char *gcs_project;  /* userProject, where the requester pays */
+    const char *gcs_metadata; /* host of the metadata server: a token is asked
+                                 of it, and again when it has expired */
 
     const char *s3_key;
     const char *s3_secret;
     const char *s3_session;
     const char *s3_region;
-    const char *s3_endpoint; /* then in path style */
+    const char *s3_endpoint;
+    const char *s3_style; /* "virtual": the bucket before the endpoint's host;
+                             else ("path", "auto") it is in the path */
 
     const char *hf_token;
     const char *hf_endpoint; /* [https://huggingface.co] */
@@ -67,6 +71,18 @@ typedef int (*remote_open_fn)(struct fetch *f, const char *url,
                               struct store **out,
                               char folder[static STORE_NAME_MAX + 1],
                               struct error *err);
+
+/* gs, s3 and hf: object stores (location.h). Opening hf asks for the commit
+   that the revision is now; s3 for the bucket's region where none is given. */
+int remote_open_gs(struct fetch *f, const char *url,
+                   const struct remote_options *o, struct store **out,
+                   char folder[static STORE_NAME_MAX + 1], struct error *err);
+int remote_open_s3(struct fetch *f, const char *url,
+                   const struct remote_options *o, struct store **out,
+                   char folder[static STORE_NAME_MAX + 1], struct error *err);
+int remote_open_hf(struct fetch *f, const char *url,
+                   const struct remote_options *o, struct store **out,
+                   char folder[static STORE_NAME_MAX + 1], struct error *err);
 
 /* https and http: whatever lies below a URL on any server. */
 int remote_open_https(struct fetch *f, const char *url,

@@ -50,6 +50,14 @@ static void put_bucket(const struct s3_api *a, struct buf *url)
     url_encode(url, a->bucket, false);
 }
 
+void s3_api_bucket_url(const char *bucket, struct buf *url)
+{
+    if (strchr(bucket, '.'))
+        buf_printf(url, "https://s3.amazonaws.com/%s", bucket);
+    else
+        buf_printf(url, "https://%s.s3.amazonaws.com/", bucket);
+}
+
 void s3_api_object_url(const struct s3_api *a, const char *key, struct buf *url)
 {
     put_bucket(a, url);

@@ -26,6 +26,9 @@ struct s3_api {
 /* Letters, digits and '-': a region goes into a host's name. */
 bool s3_api_is_region(const char *text);
 
+/* A bucket of Amazon's whose region is not known: a HEAD of it tells. */
+void s3_api_bucket_url(const char *bucket, struct buf *url);
+
 /*
  * The bytes of an object. Amazon's own hosts have the bucket in front, unless
  * it has a dot, which no certificate covers.

@@ -338,11 +338,17 @@ static unsigned default_port(const char *scheme)
     return 0;
 }
 
-static void write_origin(const struct url *u, struct buf *out)
+void url_write_host(const struct url *u, struct buf *out)
 {
-    buf_printf(out, u->ipv6 ? "%s://[%s]" : "%s://%s", u->scheme, u->host);
+    buf_printf(out, u->ipv6 ? "[%s]" : "%s", u->host);
     if (u->port != default_port(u->scheme))
         buf_printf(out, ":%u", u->port);
+}
+
+static void write_origin(const struct url *u, struct buf *out)
+{
+    buf_printf(out, "%s://", u->scheme);
+    url_write_host(u, out);
 }
 
 void url_write_shown(const struct url *u, struct buf *out)

@@ -59,6 +59,9 @@ bool url_same_origin(const struct url *a, const struct url *b);
 /* Appends the URL; the port only if it is not the scheme's. */
 void url_write(const struct url *u, struct buf *out);
 
+/* Appends host and, if it is not the scheme's, port: the header Host. */
+void url_write_host(const struct url *u, struct buf *out);
+
 /* Appends what messages and logs may show: no query. */
 void url_write_shown(const struct url *u, struct buf *out);
 

@@ -5,6 +5,7 @@
 # --enable-fuzzers (and clang) they are libFuzzer programs, not tests:
 #   make fuzzers && tests/fuzz/fuzz_X -max_total_time=60 NEW_CORPUS SEEDS
 FUZZ_TARGETS = \
+	%D%/fuzz_aws_profile \
 	%D%/fuzz_blosc \
 	%D%/fuzz_codec \
 	%D%/fuzz_config \

@@ -12,6 +12,7 @@ UNIT_TESTS = \
 	%D%/test_conversion \
 	%D%/test_convert \
 	%D%/test_crc32c \
+	%D%/test_credentials \
 	%D%/test_db \
 	%D%/test_digest \
 	%D%/test_dtype \
