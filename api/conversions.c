@@ -101,6 +101,7 @@ static int make_plan(struct direct *j, struct conversion *c, struct error *err)
     struct checkpoint *checkpoint = NULL;
     int rc = body_finish(&j->body, err);
 
+    j->body.request.gin_with_checkpoint = true;
     if (!rc)
         rc = upload_open_checkpoint(j->body.in, &checkpoint, err);
     return rc ? rc : conversion_plan(checkpoint, &j->body.request, c, err);

@@ -334,6 +334,7 @@ static int open_folder(struct service *s, const char *id,
 
     if (rc)
         return rc;
+    in->request.gin_with_checkpoint = true;
     in->held = strdup(id);
     if (!in->held) {
         uploads_release(s->uploads, id);

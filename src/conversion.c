@@ -277,7 +277,7 @@ int conversion_plan(struct checkpoint *steal, const struct request *r,
     struct request_search gin;
     int rc = check_request(r, err);
 
-    request_gin_search(r, steal->store, &gin);
+    request_gin_search(r, r->gin_with_checkpoint ? steal->store : NULL, &gin);
     mo.gin_search = &gin.search;
     if (!rc)
         rc = model_build(c.checkpoint, &mo, &c.model, err);

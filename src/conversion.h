@@ -21,6 +21,8 @@ struct request {
     char *gin_folder;        /* in it; NULL: its root */
     struct store *gin_paths[REQUEST_GIN_PATHS]; /* for its includes, too */
     size_t gin_path_count;
+    bool gin_with_checkpoint; /* without a gin_store: what it includes lies in
+                                 the checkpoint's store, both sent by one */
     struct buf config;
     char *config_name; /* NULL: no config.json */
     uint64_t num_experts;
@@ -64,10 +66,7 @@ struct request_search {
     struct gin_place places[REQUEST_GIN_PATHS + 1]; /* the search's */
 };
 
-/*
- * Without a gin_store, other stands for it: a gin file that came with a request
- * finds its includes in the checkpoint's folder. other may be NULL.
- */
+/* Without a gin_store, other stands for it, which may be NULL. */
 void request_gin_search(const struct request *r, struct store *other,
                         struct request_search *out);
 

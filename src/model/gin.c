@@ -300,12 +300,6 @@ const struct gin_binding *gin_find(const struct gin *g, const char *selector,
     return found;
 }
 
-bool gin_is_required(const struct gin_value *value)
-{
-    return value->kind == GIN_MACRO && (!strcmp(value->text, "gin.REQUIRED") ||
-                                        !strcmp(value->text, "REQUIRED"));
-}
-
 /* *at is set to the last macro on the way, and left where there is none. */
 static int follow(const struct gin *g, const struct gin_value *value,
                   const struct gin_value **out, const struct gin_binding **at,

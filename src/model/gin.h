@@ -178,9 +178,6 @@ int gin_resolve_binding(const struct gin *g, const struct gin_binding *b,
                         const struct gin_value **out,
                         const struct gin_binding **at, struct error *err);
 
-/* True for %gin.REQUIRED: what uses it has to be bound elsewhere. */
-bool gin_is_required(const struct gin_value *value);
-
 /* Appends "scope/selector.parameter", or "scope/NAME" for a macro. */
 void gin_binding_print(const struct gin_binding *b, struct buf *out);
 

@@ -16,6 +16,7 @@
  */
 #include "model/gin_model.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -167,10 +168,11 @@ static json_t *scalar(const struct gin_value *v)
     return NULL;
 }
 
-/* Text and containers, which no row's value can be. */
+/* Text, containers and infinity, which no row's value can be. */
 static bool is_other_kind(const struct gin_value *v)
 {
-    return v->kind == GIN_STRING || v->kind == GIN_LIST ||
+    return (v->kind == GIN_FLOAT && !isfinite(v->number)) ||
+           v->kind == GIN_STRING || v->kind == GIN_LIST ||
            v->kind == GIN_TUPLE || v->kind == GIN_DICT;
 }
 
@@ -196,7 +198,7 @@ static int read_row(const struct gin *g, const struct row *row,
         if (rc)
             return rc;
         error_expected(refusal, "a number, for %s", row->key);
-        error_hint(refusal, "give the number, without quotes or brackets");
+        error_hint(refusal, "give a finite number, without quotes or brackets");
         return 0;
     }
     if (v->kind == GIN_NONE || v->kind == GIN_REFERENCE)

@@ -85,6 +85,61 @@ def test_model(files):
                                    "file": "model.gin", "line": 1}]
 
 
+@pytest.mark.parametrize("text, macros, parameters", [
+    # all Python literals, over several lines
+    ("A = [1, -2.5e-3, 0x1F, 1_000,\n     # why\n     None, True]",
+     {"A": [1, -0.0025, 31, 1000, None, True]}, {}),
+    ("A = {'k': (1,), 2: 'x' \"y\", (1, 2): r'\\d'}",
+     {"A": {"k": [1], "2": "xy", "(1, 2)": "\\d"}}, {}),
+    ('A = """two\nlines"""\nB = b"\\xe9"', {"A": "two\nlines", "B": "\u00e9"},
+     {}),
+    ("A = \\\n    5  # five", {"A": 5}, {}),
+    # the last binding wins, whatever was read before
+    ("A = 1\nB = %A\nA = 2", {"A": 2, "B": 2}, {}),
+    ("f.x = 1\nf:\n  x = 2\n  y = 3", {}, {"f.x": 2, "f.y": 3}),
+    # macros over macros, in containers and scopes
+    ("A = %B\nB = (%C, [%C])\nC = 'c'", {"A": ["c", ["c"]],
+                                        "B": ["c", ["c"]], "C": "c"}, {}),
+    ("A = 1\ns/A = 2\nf.x = %s/A\nf.y = %t/A\nf.z = @s/A/macro()",
+     {"A": 1, "s/A": 2}, {"f.x": 2, "f.y": "%t/A", "f.z": 2}),
+    ("N/macro.value = 3\nf.x = %N\nf.y = @N/gin.macro()", {"N": 3},
+     {"f.x": 3, "f.y": 3}),
+    ("A = %B\nB = %gin.REQUIRED\nf.x = %A", {"A": "%gin.REQUIRED",
+     "B": "%gin.REQUIRED"}, {"f.x": "%gin.REQUIRED"}),
+    # a reference, a call, scopes, a singleton
+    ("f.x = @a.b\nf.y = @s/a.b()\ns/t/f.x = [@c(), @c]", {},
+     {"f.x": "@a.b", "f.y": "@s/a.b()", "s/t/f.x": ["@c()", "@c"]}),
+    ("f.x = @one/gin.singleton()\none/gin.singleton.constructor = @a.Make", {},
+     {"f.x": "@one/gin.singleton()",
+      "one/gin.singleton.constructor": "@a.Make"}),
+    # imports, which are not run
+    ("from __gin__ import dynamic_registration\nimport __main__ as main\n"
+     "import os.path\nfrom a.b import c\nfrom a.b import c as d\n"
+     "c.F.x = 1\nd.F.x = 2\nmain.f.x = 3", {}, {"d.F.x": 2, "main.f.x": 3}),
+])
+def test_constructs(files, text, macros, parameters):
+    answer = understood(files("EMBED_DIM = 8\n" + text))
+    assert answer["macros"] == {"EMBED_DIM": 8, **macros}
+    assert answer["parameters"] == parameters
+
+
+def test_operative_config(sample):
+    """As a run writes it, with comments and lines that go on."""
+    answer = understood(sample.gin)
+    layout = "%flaxformer.architectures.moe.moe_enums.LayerLayout.MIXED"
+    assert answer["parameters"][
+        "moe_architecture.SparseEncoder.sparse_layout"] == layout
+    assert answer["macros"]["EXPERT_MLP_DIM"] == 32
+    assert answer["config"] == {
+        "vocab_size": 64, "d_model": 16, "d_kv": 8, "d_ff": 32, "num_heads": 2,
+        "num_layers": 2, "num_decoder_layers": 2,
+        "num_sparse_encoder_layers": 1, "num_sparse_decoder_layers": 1,
+        "num_experts": 4, "num_selected_experts": 1,
+        "relative_attention_num_buckets": 32,
+        "relative_attention_max_distance": 128, "dense_act_fn": "relu",
+        "feed_forward_proj": "relu"}
+
+
 def test_text(files):
     done = switchyard("gin", files(MODEL, base__base=BASE))
     assert done.returncode == 0 and done.stderr == ""
@@ -180,6 +235,7 @@ LAYOUT = "moe_architecture.SparseEncoder.sparse_layout = {}\n"
     ("K = 2\ns/TokensChooseScatterRouter.num_selected_experts = %K",
      "s/TokensChooseScatterRouter.num_selected_experts", "2"),
     ("EMBED_DIM = 'wide'", "EMBED_DIM", "'wide'"),
+    ("EMBED_DIM = 1e999", "EMBED_DIM", "1e999"),
     (STACK.format(12, 4), "NUM_ENCODER_SPARSE_LAYERS",
      "4 of the encoder's 12 layers, MIXED"),
     (STACK.format(12, 5), "NUM_ENCODER_SPARSE_LAYERS",
