@@ -24,7 +24,8 @@ FUZZ_TARGETS = \
 	%D%/fuzz_trace \
 	%D%/fuzz_tus \
 	%D%/fuzz_unpack \
-	%D%/fuzz_zarr2
+	%D%/fuzz_zarr2 \
+	%D%/fuzz_zarr3
 
 noinst_HEADERS += %D%/folder.h %D%/fuzz.h
 EXTRA_DIST += %D%/corpus
