@@ -10,8 +10,9 @@ EXTRA_DIST += \
 	%D%/fixtures/make_config_fixtures.py \
 	%D%/fixtures/gin \
 	%D%/fixtures/make_gin_fixtures.py \
-	%D%/fixtures/make_zarr3_fixtures.py \
 	%D%/fixtures/make_ocdbt_fixtures.py \
+	%D%/fixtures/make_orbax_fixtures.py \
+	%D%/fixtures/make_zarr3_fixtures.py \
 	$(PROGRAM_TESTS) \
 	%D%/README.md \
 	%D%/dev/run.sh \

@@ -3,7 +3,7 @@
  *
  * A path becomes a store and a folder inside it; the rest is the same for a
  * disk, an unpacked upload or a bucket. See locate.c for how the folder's kind
- * is found, t5x.c for its index.
+ * is found, t5x.c and orbax.c for what is in it.
  */
 #include "checkpoint/checkpoint.h"
 
@@ -15,6 +15,7 @@
 
 #include "base/buf.h"
 #include "checkpoint/layout.h"
+#include "checkpoint/listing.h"
 #include "checkpoint/locate.h"
 
 enum { WARNING_MAX = 1024 };
@@ -70,6 +71,19 @@ int layout_join(char path[static STORE_NAME_MAX + 1], const char *folder,
         return 0;
     error_set(err, ERR_PATH, "the path of %.200s is too long", name);
     return error_subject(err, "%s", name);
+}
+
+int layout_exists(struct store *s, const char *folder, const char *name,
+                  bool *yes, struct error *err)
+{
+    char path[STORE_NAME_MAX + 1];
+    uint64_t size;
+    int rc = layout_join(path, folder, name, err);
+
+    if (!rc)
+        rc = store_size(s, path, &size, err);
+    *yes = rc == 0;
+    return rc == ERR_NOT_FOUND ? 0 : rc;
 }
 
 static int compare_arrays(const void *a, const void *b)
@@ -131,7 +145,7 @@ static int finish(struct checkpoint *c, const char *place, struct error *err)
     if (!c->path)
         return error_memory(err);
     slash = strrchr(c->path, '/');
-    if (c->step < 0 && locate_step(slash ? slash + 1 : c->path, &step))
+    if (c->step < 0 && listing_is_step(slash ? slash + 1 : c->path, &step))
         c->step = step;
     return sort_arrays(c, err);
 }
@@ -230,6 +244,7 @@ void checkpoint_free(struct checkpoint *c)
     free(c->arrays);
     free(c->warnings);
     free(c->path);
+    store_free(c->database);
     store_free(c->store);
     free(c);
 }

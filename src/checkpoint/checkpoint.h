@@ -1,12 +1,14 @@
 /*
  * A checkpoint: the named arrays of a training run's parameters.
  *
- * Opening reads metadata only: the index, and each array's .zarray. Only the
- * model's parameters (target) are kept; the optimizer's state is skipped.
+ * Opening reads metadata only: the index, each array's own, and the tree of an
+ * OCDBT database. Only the model's parameters (below target or params) are
+ * kept; the optimizer's state is skipped.
  */
 #ifndef SWITCHYARD_CHECKPOINT_CHECKPOINT_H
 #define SWITCHYARD_CHECKPOINT_CHECKPOINT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,12 +17,14 @@
 #include "store/store.h"
 
 struct checkpoint {
-    struct store *store;   /* owned; arrays read through it */
-    char *path;            /* as opened, for messages: "DIR/checkpoint_1000" */
-    const char *format;    /* static: "t5x" */
-    unsigned version;      /* the index's version */
-    int64_t step;          /* -1 if not known */
-    struct array **arrays; /* sorted by name, unique */
+    struct store *store;    /* owned; arrays read through it */
+    struct store *database; /* owned: Orbax's, in store; or NULL */
+    bool database_sought;   /* it is known whether there is one */
+    char *path;             /* as opened, for messages: "DIR/checkpoint_1000" */
+    const char *format;     /* static: "t5x", "orbax", "orbax-ocdbt" */
+    unsigned version;       /* the index's version */
+    int64_t step;           /* -1 if not known */
+    struct array **arrays;  /* sorted by name, unique */
     size_t count;
     char **warnings; /* what a user should know and may ignore */
     size_t warning_count;

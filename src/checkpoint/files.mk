@@ -10,8 +10,11 @@ libcore_a_SOURCES += \
 	%D%/inline.c %D%/inline.h \
 	%D%/layout.h \
 	%D%/leaf.c %D%/leaf.h \
+	%D%/listing.c %D%/listing.h \
 	%D%/locate.c %D%/locate.h \
 	%D%/msgpack.c %D%/msgpack.h \
+	%D%/orbax.c %D%/orbax.h \
+	%D%/orbax_index.c %D%/orbax_index.h \
 	%D%/packed.c %D%/packed.h \
 	%D%/permute.c %D%/permute.h \
 	%D%/scratch.c %D%/scratch.h \

@@ -153,7 +153,7 @@ static int read_ext(struct msgpack *m, const struct msgpack_item *item,
     return error_actual(err, "extension %d", item->ext);
 }
 
-/* Texts stand for arrays that other tools keep elsewhere. */
+/* Texts stand for arrays that are kept elsewhere; Orbax's are tree.c's. */
 static int refuse_text(struct msgpack *m, const struct msgpack_item *item,
                        const char *name, struct error *err)
 {
@@ -163,11 +163,6 @@ static int refuse_text(struct msgpack *m, const struct msgpack_item *item,
 
     if (rc)
         return rc;
-    if (!strncmp(text, "PLACEHOLDER://", 14) ||
-        !strncmp(text, "AGGREGATED://", 13)) {
-        refuse(name, ERR_FORMAT, "it is stored as Orbax stores arrays", err);
-        return error_actual(err, "%s", text);
-    }
     if (!strncmp(text, "//GDAPlaceholder:", 17)) {
         refuse(name, ERR_FORMAT, "it is stored in a _gda folder", err);
         return error_actual(err, "%s", text);

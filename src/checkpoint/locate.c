@@ -2,10 +2,13 @@
  * What a folder is.
  *
  * Layouts are told apart by the objects they always hold, asked for by name in
- * the order of a table: Orbax first, since old Orbax folders hold a file called
- * "checkpoint" too. Only a folder that is none of them is listed, to find the
- * steps of a model_dir, or the one folder that an archive was made of. All of
- * it goes through the store, so a bucket will do as well as a disk.
+ * the order of a table. A "checkpoint" comes first, which old Orbax folders
+ * hold too: it is an index of the same kind there, and what it refers to shows
+ * which one it is. "state" and "default" are where t5x and Orbax's manager keep
+ * what they save. Only a folder that is none of them is listed, to find the
+ * steps of a model_dir, items of other names, or the one folder that an archive
+ * was made of. All of it goes through the store, so a bucket will do as well as
+ * a disk.
  */
 #include "checkpoint/locate.h"
 
@@ -15,30 +18,32 @@
 
 #include "base/num.h"
 #include "checkpoint/layout.h"
+#include "checkpoint/listing.h"
+#include "checkpoint/orbax.h"
 #include "checkpoint/t5x.h"
 
 enum {
-    LOCATE_LEVELS = 4,          /* folders looked into, one inside the other */
-    LOCATE_MAX_STEPS = 1 << 20, /* of a model_dir */
+    LOCATE_LEVELS = 4, /* folders looked into, one inside the other */
     SNIFF_BYTES = 64,
 };
 
-#define ORBAX_HINT                                                             \
-    "Orbax checkpoints are not supported; save or export it in the T5X format"
+#define T5X_INDEX "checkpoint"
+#define T5X "a T5X checkpoint"
+#define ORBAX "an Orbax checkpoint"
 #define ZARR_HINT                                                              \
     "this is one array; name the checkpoint's folder, with its index file"
 #define MODEL_HINT "this looks like a converted model already"
 
 static const struct layout layouts[] = {
-    { "manifest.ocdbt", "an Orbax checkpoint (OCDBT)", ORBAX_HINT, NULL },
-    { "state/manifest.ocdbt", "an Orbax checkpoint", ORBAX_HINT, NULL },
-    { "default/manifest.ocdbt", "an Orbax checkpoint", ORBAX_HINT, NULL },
-    { "_METADATA", "an Orbax checkpoint", ORBAX_HINT, NULL },
-    { "state/_METADATA", "an Orbax checkpoint", ORBAX_HINT, NULL },
-    { "default/_METADATA", "an Orbax checkpoint", ORBAX_HINT, NULL },
-    { "_CHECKPOINT_METADATA", "an Orbax checkpoint", ORBAX_HINT, NULL },
-    { "checkpoint", "a T5X checkpoint", "", locate_open_index },
-    { "state/checkpoint", "a T5X checkpoint", "", locate_open_index },
+    { T5X_INDEX, T5X, "", locate_open_index },
+    { "manifest.ocdbt", ORBAX, "", orbax_open },
+    { "_METADATA", ORBAX, "", orbax_open },
+    { "state/checkpoint", T5X, "", locate_open_index },
+    { "state/manifest.ocdbt", ORBAX, "", orbax_open },
+    { "state/_METADATA", ORBAX, "", orbax_open },
+    { "default/checkpoint", T5X, "", locate_open_index },
+    { "default/manifest.ocdbt", ORBAX, "", orbax_open },
+    { "default/_METADATA", ORBAX, "", orbax_open },
     { ".zarray", "a zarr array", ZARR_HINT, NULL },
     { "zarr.json", "a zarr 3 array or group", ZARR_HINT, NULL },
     { "model.safetensors", "a safetensors model", MODEL_HINT, NULL },
@@ -71,7 +76,7 @@ static int refuse_format(const char *name, const char *what, const char *hint,
 {
     error_set(err, ERR_FORMAT, "%.300s looks like %s", name, what);
     error_subject(err, "%s", name);
-    error_expected(err, "a T5X checkpoint");
+    error_expected(err, "a T5X or Orbax checkpoint");
     error_actual(err, "%s", what);
     return error_hint(err, "%s", hint);
 }
@@ -117,19 +122,6 @@ int locate_open_index(struct checkpoint *c, const char *folder,
     return rc ? rc : t5x_open(c, folder, object, err);
 }
 
-static int exists(struct store *s, const char *folder, const char *name,
-                  bool *yes, struct error *err)
-{
-    char path[STORE_NAME_MAX + 1];
-    uint64_t size;
-    int rc = layout_join(path, folder, name, err);
-
-    if (!rc)
-        rc = store_size(s, path, &size, err);
-    *yes = rc == 0;
-    return rc == ERR_NOT_FOUND ? 0 : rc;
-}
-
 /* All marks are asked for; where that takes time, it is done at once. */
 static void expect_marks(struct store *s, const char *folder)
 {
@@ -150,7 +142,7 @@ static int layout_of(struct store *s, const char *folder,
     *out = NULL;
     expect_marks(s, folder);
     for (size_t i = 0; i < sizeof layouts / sizeof *layouts && !rc; i++) {
-        rc = exists(s, folder, layouts[i].mark, &yes, err);
+        rc = layout_exists(s, folder, layouts[i].mark, &yes, err);
         if (!rc && yes) {
             *out = &layouts[i];
             return 0;
@@ -159,107 +151,93 @@ static int layout_of(struct store *s, const char *folder,
     return rc;
 }
 
-static bool is_number(const char *text, int64_t *number)
+static int several(const char *folder, const char *label, const char *one,
+                   const char *other, struct error *err)
 {
-    size_t len = strlen(text);
+    const char *shown = *folder ? folder : label;
 
-    if (len == 0 || len > 18 || strspn(text, "0123456789") != len)
-        return false;
-    *number = (int64_t)strtoll(text, NULL, 10);
-    return true;
+    error_set(err, ERR_FORMAT, "%.300s holds more than one checkpoint", shown);
+    error_subject(err, "%s", shown);
+    error_expected(err, "one");
+    error_actual(err, "%s, %s", one, other);
+    return error_hint(err, "name one of them");
 }
 
-bool locate_step(const char *name, int64_t *step)
+/* The only folder in it that can be opened, into found. */
+static int only_item(struct checkpoint *c, const struct listing *l,
+                     const char *folder, char *found,
+                     const struct layout **layout, struct error *err)
 {
-    static const char prefix[] = "checkpoint_";
+    const struct layout *other = NULL;
+    char path[STORE_NAME_MAX + 1];
+    size_t first = 0;
+    int rc = 0;
 
-    return !strncmp(name, prefix, sizeof prefix - 1) &&
-           is_number(name + sizeof prefix - 1, step);
-}
-
-/* What the entries of a folder say. */
-struct listing {
-    struct step {
-        int64_t number;
-        bool t5x; /* called checkpoint_<digits>; Orbax leaves out the word */
-        char *name;
-    } * steps;
-    size_t count;
-    size_t cap;
-    size_t t5x; /* how many of them are called so */
-    size_t folders;
-    bool arrays;     /* it has folders of arrays, as a checkpoint does */
-    bool unfinished; /* it has folders that are still being written */
-    char only[256];  /* a folder in it, of use if it is the only one */
-};
-
-static bool is_temporary(const char *name)
-{
-    return strstr(name, ".tmp-") || strstr(name, ".orbax-checkpoint-tmp");
-}
-
-static int add_step(struct listing *l, const char *name, int64_t number,
-                    bool t5x, struct error *err)
-{
-    size_t cap = l->cap ? 2 * l->cap : 16;
-    struct step *steps;
-    char *copy;
-
-    if (l->count == LOCATE_MAX_STEPS)
-        return error_set(err, ERR_LIMIT, "there are too many steps");
-    if (l->count == l->cap) {
-        steps = reallocarray(l->steps, cap, sizeof *steps);
-        if (!steps)
-            return error_memory(err);
-        l->steps = steps;
-        l->cap = cap;
-    }
-    copy = strdup(name);
-    if (!copy)
-        return error_memory(err);
-    l->steps[l->count++] = (struct step){ number, t5x, copy };
-    l->t5x += t5x;
-    return 0;
-}
-
-static int see_entry(void *ctx, const char *name, bool is_folder,
-                     struct error *err)
-{
-    struct listing *l = ctx;
-    int64_t number = 0;
-
-    if (!is_folder || name[0] == '.' || !strcmp(name, "__MACOSX"))
+    *layout = NULL;
+    if (l->arrays || l->folders > LISTING_MAX_ITEMS)
         return 0;
-    if (is_temporary(name)) {
-        l->unfinished = true;
+    for (size_t i = 0; i < l->folders && !rc; i++) {
+        if (!l->items[i][0])
+            continue;
+        rc = layout_join(path, folder, l->items[i], err);
+        if (!rc)
+            rc = layout_of(c->store, path, &other, err);
+        if (rc || !other || !other->open)
+            continue;
+        if (*layout)
+            return several(folder, c->store->label, l->items[first],
+                           l->items[i], err);
+        *layout = other;
+        first = i;
+        memcpy(found, path, strlen(path) + 1);
+    }
+    return rc;
+}
+
+/* The layout of a step, or of the item in it; *at is the folder it is in. */
+static int step_layout(struct checkpoint *c, const char *step,
+                       char at[static STORE_NAME_MAX + 1],
+                       const struct layout **layout, struct error *err)
+{
+    struct listing l = { 0 };
+    int rc = layout_of(c->store, step, layout, err);
+
+    memcpy(at, step, strlen(step) + 1);
+    if (rc || *layout)
+        return rc;
+    rc = store_list(c->store, step, listing_see, &l, err);
+    if (!rc)
+        rc = only_item(c, &l, step, at, layout, err);
+    listing_done(&l);
+    return rc;
+}
+
+/* Whether to pass a step over; *layout is NULL then, and a warning given. */
+static int check_step(struct checkpoint *c, const struct listing_step *step,
+                      const char *path, const struct layout **layout,
+                      struct error *err)
+{
+    bool unfinished = false;
+    int rc = 0;
+
+    if (!*layout)
+        return step->t5x ? layout_warn(c, err,
+                                       "%s is not finished, it has no index; "
+                                       "passed over",
+                                       step->name)
+                         : 0;
+    if (!(*layout)->open && !step->t5x) {
+        *layout = NULL;
         return 0;
     }
-    if (!strncmp(name, "target.", 7) || !strncmp(name, "state.", 6))
-        l->arrays = true;
-    l->folders++;
-    if (strlen(name) < sizeof l->only)
-        memcpy(l->only, name, strlen(name) + 1);
-    if (locate_step(name, &number))
-        return add_step(l, name, number, true, err);
-    return is_number(name, &number) ? add_step(l, name, number, false, err) : 0;
-}
-
-static void listing_done(struct listing *l)
-{
-    for (size_t i = 0; i < l->count; i++)
-        free(l->steps[i].name);
-    free(l->steps);
-}
-
-/* Highest number first. */
-static int by_number(const void *a, const void *b)
-{
-    const struct step *x = a;
-    const struct step *y = b;
-
-    if (x->number != y->number)
-        return x->number < y->number ? 1 : -1;
-    return strcmp(x->name, y->name);
+    if (strcmp((*layout)->mark, T5X_INDEX) != 0)
+        rc = orbax_unfinished(c->store, path, &unfinished, err);
+    if (rc || !unfinished)
+        return rc;
+    *layout = NULL;
+    return layout_warn(c, err,
+                       "%s is not finished, by Orbax's own marks; passed over",
+                       step->name);
 }
 
 /* The latest step with a layout into found; *layout is NULL if none has. */
@@ -268,23 +246,22 @@ static int latest_step(struct checkpoint *c, struct listing *l,
                        const struct layout **layout, struct error *err)
 {
     char path[STORE_NAME_MAX + 1];
+    char at[STORE_NAME_MAX + 1];
     int rc = 0;
 
     *layout = NULL;
-    if (l->count > 0)
-        qsort(l->steps, l->count, sizeof *l->steps, by_number);
+    listing_sort(l);
     for (size_t i = 0; i < l->count && !rc && !*layout; i++) {
         rc = layout_join(path, folder, l->steps[i].name, err);
         if (!rc)
-            rc = layout_of(c->store, path, layout, err);
-        if (!rc && !*layout && l->steps[i].t5x)
-            rc = layout_warn(c, err,
-                             "%s is not finished, it has no index; "
-                             "passed over",
-                             l->steps[i].name);
+            rc = step_layout(c, path, at, layout, err);
+        if (!rc)
+            rc = check_step(c, &l->steps[i], path, layout, err);
+        if (!rc && *layout)
+            c->step = l->steps[i].number;
     }
     if (!rc && *layout)
-        memcpy(found, path, strlen(path) + 1);
+        memcpy(found, at, strlen(at) + 1);
     return rc;
 }
 
@@ -304,11 +281,11 @@ static int nothing_found(const struct checkpoint *c, const char *folder,
     const char *shown = *folder ? folder : c->store->label;
     int64_t step;
 
-    if (l->arrays || l->unfinished || l->t5x > 0 || is_temporary(name) ||
-        locate_step(name, &step)) {
+    if (l->arrays || l->unfinished || l->t5x > 0 ||
+        listing_is_temporary(name) || listing_is_step(name, &step)) {
         error_set(err, ERR_UNFINISHED,
-                  "%.300s holds no index, the file called "
-                  "checkpoint",
+                  "%.300s holds no index, a file called checkpoint or "
+                  "_METADATA",
                   shown);
         error_subject(err, "%s", shown);
         return error_hint(err, "the checkpoint is still being written or "
@@ -316,9 +293,27 @@ static int nothing_found(const struct checkpoint *c, const char *folder,
     }
     error_set(err, ERR_FORMAT, "%.300s holds no checkpoint", shown);
     error_subject(err, "%s", shown);
-    error_expected(err, "a T5X checkpoint");
+    error_expected(err, "a T5X or Orbax checkpoint");
     return error_hint(err, "name the folder with the file called checkpoint, "
-                           "or the folder of its steps");
+                           "_METADATA or manifest.ocdbt, or the folder of its "
+                           "steps");
+}
+
+/* The user named the folder, so it is read; but not without a word. */
+static int warn_unfinished(struct checkpoint *c, const char *folder,
+                           const struct layout *layout, struct error *err)
+{
+    bool unfinished = false;
+    int rc = 0;
+
+    if (layout->open && strcmp(layout->mark, T5X_INDEX) != 0)
+        rc = orbax_unfinished(c->store, folder, &unfinished, err);
+    if (rc || !unfinished)
+        return rc;
+    return layout_warn(c, err,
+                       "%s is not finished, by Orbax's own marks: it may still "
+                       "be written to",
+                       folder_name(c, folder));
 }
 
 /*
@@ -332,17 +327,21 @@ static int look(struct checkpoint *c, char *found, bool last,
     struct listing l = { 0 };
     int rc = layout_of(c->store, found, layout, err);
 
-    if (rc || *layout)
+    if (rc)
         return rc;
+    if (*layout)
+        return warn_unfinished(c, found, *layout, err);
     memcpy(folder, found, strlen(found) + 1);
-    rc = store_list(c->store, folder, see_entry, &l, err);
+    rc = store_list(c->store, folder, listing_see, &l, err);
     if (!rc)
         rc = latest_step(c, &l, folder, found, layout, err);
+    if (!rc && !*layout && l.t5x == 0)
+        rc = only_item(c, &l, folder, found, layout, err);
     if (!rc && !*layout) {
-        if (last || l.arrays || l.folders != 1 || l.t5x > 0 || !*l.only)
+        if (last || l.arrays || l.folders != 1 || l.t5x > 0 || !l.items[0][0])
             rc = nothing_found(c, folder, &l, err);
         else
-            rc = layout_join(found, folder, l.only, err);
+            rc = layout_join(found, folder, l.items[0], err);
     }
     listing_done(&l);
     return rc;
@@ -357,7 +356,7 @@ int locate_checkpoint(struct checkpoint *c, const char *folder,
     *layout = NULL;
     for (unsigned i = 0; i < LOCATE_LEVELS && !rc && !*layout; i++)
         rc = look(c, found, i + 1 == LOCATE_LEVELS, layout, err);
-    if (!rc && is_temporary(folder_name(c, found)))
+    if (!rc && listing_is_temporary(folder_name(c, found)))
         rc = layout_warn(c, err,
                          "%s has the name of a checkpoint that is "
                          "still being written",

@@ -4,8 +4,6 @@
 #ifndef SWITCHYARD_CHECKPOINT_LOCATE_H
 #define SWITCHYARD_CHECKPOINT_LOCATE_H
 
-#include <stdbool.h>
-
 #include "checkpoint/checkpoint.h"
 
 /* A kind of checkpoint, known by an object that its folder holds. */
@@ -34,8 +32,5 @@ int locate_open(struct checkpoint *c, const char *folder,
 /* Opens a single index file, whatever its name. */
 int locate_open_index(struct checkpoint *c, const char *folder,
                       const char *object, struct error *err);
-
-/* The number of "checkpoint_<digits>"; false for other names. */
-bool locate_step(const char *name, int64_t *step);
 
 #endif

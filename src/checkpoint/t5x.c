@@ -7,6 +7,8 @@
  * gigabytes. The second pass reads target (tree.c).
  *
  * Trees without a version are plain flax checkpoints, with target at the root.
+ * Orbax, up to 0.5, writes such trees too, with the names of its arrays in
+ * them; t5x's first versions with Orbax call the optimizer _optimizer.
  */
 #include "checkpoint/t5x.h"
 
@@ -16,6 +18,7 @@
 #include "checkpoint/layout.h"
 #include "checkpoint/leaf.h"
 #include "checkpoint/msgpack.h"
+#include "checkpoint/orbax.h"
 #include "checkpoint/tree.h"
 
 /* Where the parts of interest begin. */
@@ -31,6 +34,7 @@ struct optimizer {
 };
 
 struct head {
+    const char *folder; /* of the index; borrowed */
     uint64_t version;
     bool has_version;
     bool has_optimizer;
@@ -58,8 +62,26 @@ static int read_key(struct msgpack *m, char *text, size_t size,
     return msgpack_text(m, &key, text, size, &fits, err);
 }
 
+/* The step is a number, or the name of an array of Orbax's. */
+static int take_step(struct msgpack *m, struct checkpoint *c,
+                     const char *folder, const struct msgpack_item *value,
+                     struct error *err)
+{
+    char text[64];
+    const char *param;
+    bool fits = false;
+    int rc = msgpack_text(m, value, text, sizeof text, &fits, err);
+
+    if (rc)
+        return rc;
+    param = fits ? orbax_placeholder(text) : NULL;
+    return param ? orbax_read_step(c, folder, param, err)
+                 : leaf_integer(m, value, &c->step, err);
+}
+
 static int read_step(struct msgpack *m, struct checkpoint *c,
-                     const struct msgpack_item *state, struct error *err)
+                     const char *folder, const struct msgpack_item *state,
+                     struct error *err)
 {
     struct msgpack_item value;
     char key[16];
@@ -72,7 +94,7 @@ static int read_step(struct msgpack *m, struct checkpoint *c,
         if (!rc)
             rc = msgpack_next(m, &value, err);
         if (!rc && !strcmp(key, "step"))
-            rc = leaf_integer(m, &value, &c->step, err);
+            rc = take_step(m, c, folder, &value, err);
         if (!rc)
             rc = msgpack_skip(m, &value, NULL, NULL, err);
     }
@@ -89,7 +111,8 @@ static int note_part(struct msgpack *m, struct part *part, uint64_t pos,
 }
 
 /* What stands beside target: in the optimizer, or at the root of old trees. */
-static int read_entry(struct msgpack *m, struct checkpoint *c, const char *key,
+static int read_entry(struct msgpack *m, struct checkpoint *c,
+                      const struct head *h, const char *key,
                       struct optimizer *o, struct error *err)
 {
     struct msgpack_item value;
@@ -105,7 +128,7 @@ static int read_entry(struct msgpack *m, struct checkpoint *c, const char *key,
     if (rc)
         return rc;
     if (!strcmp(key, "state"))
-        return read_step(m, c, &value, err);
+        return read_step(m, c, h->folder, &value, err);
     return msgpack_skip(m, &value, NULL, NULL, err);
 }
 
@@ -125,7 +148,7 @@ static int read_optimizer(struct msgpack *m, struct checkpoint *c,
     for (uint64_t i = 0; i < map.count && !rc; i++) {
         rc = read_key(m, key, sizeof key, err);
         if (!rc)
-            rc = read_entry(m, c, key, &o, err);
+            rc = read_entry(m, c, h, key, &o, err);
     }
     if (!rc)
         h->target = o.target;
@@ -165,10 +188,10 @@ static int read_root(struct msgpack *m, struct checkpoint *c, struct head *h,
             break;
         if (!strcmp(key, "version"))
             rc = read_version(m, h, err);
-        else if (!strcmp(key, "optimizer"))
+        else if (!strcmp(key, "optimizer") || !strcmp(key, "_optimizer"))
             rc = read_optimizer(m, c, h, err);
         else
-            rc = read_entry(m, c, key, &plain, err);
+            rc = read_entry(m, c, h, key, &plain, err);
     }
     if (!rc && m->pos != m->end)
         rc = refuse(m, "has bytes behind its end", err);
@@ -198,7 +221,7 @@ int t5x_open(struct checkpoint *c, const char *folder, const char *object,
 {
     char name[STORE_NAME_MAX + 1];
     struct msgpack m = { 0 };
-    struct head h = { 0 };
+    struct head h = { .folder = folder };
     int rc = layout_join(name, folder, object, err);
 
     if (!rc)
@@ -209,7 +232,8 @@ int t5x_open(struct checkpoint *c, const char *folder, const char *object,
         rc = check_head(&m, &h, err);
     if (!rc)
         rc = tree_read(&m, h.target.pos, (unsigned)h.version, c, folder, err);
-    c->format = "t5x";
+    if (!c->format)
+        c->format = "t5x";
     c->version = (unsigned)h.version;
     msgpack_done(&m);
     return rc;

@@ -21,6 +21,7 @@
 #include "checkpoint/chunked.h"
 #include "checkpoint/layout.h"
 #include "checkpoint/leaf.h"
+#include "checkpoint/orbax.h"
 #include "checkpoint/spec.h"
 
 enum {
@@ -40,6 +41,7 @@ struct frame {
 /* An array whose metadata is on its way. */
 struct pending {
     char *name;
+    char *param; /* what Orbax calls it; NULL if there is a spec */
     struct spec spec;
 };
 
@@ -142,10 +144,8 @@ static int settle_dtype(const struct walk *w, struct array *a,
     return error_actual(err, "uint16 in version %u", w->version);
 }
 
-/* Opens the array that has been pending longest. */
-static int open_pending(struct walk *w, struct error *err)
+static int open_spec(struct walk *w, const struct pending *p, struct error *err)
 {
-    struct pending *p = &w->pending[w->pending_from];
     char folder[STORE_NAME_MAX + 1];
     struct array *a = NULL;
     bool absent = false;
@@ -154,10 +154,6 @@ static int open_pending(struct walk *w, struct error *err)
     if (!rc)
         rc = zarr2_open(w->c->store, folder, p->name, &p->spec.meta, &a,
                         &absent, err);
-    free(p->name);
-    p->name = NULL;
-    w->pending_from = (w->pending_from + 1) % PENDING;
-    w->pending_count--;
     if (rc)
         return rc;
     w->lost += absent;
@@ -169,30 +165,82 @@ static int open_pending(struct walk *w, struct error *err)
     return layout_add(w->c, a, err);
 }
 
-/* The array is opened a little later: its metadata may come from far away. */
-static int add_pending(struct walk *w, const struct msgpack_item *item,
-                       struct error *err)
+static void pending_done(struct pending *p)
+{
+    free(p->name);
+    free(p->param);
+    p->name = p->param = NULL;
+}
+
+/* Opens the array that has been pending longest. */
+static int open_pending(struct walk *w, struct error *err)
+{
+    struct pending *p = &w->pending[w->pending_from];
+    int rc = p->param ? orbax_add(w->c, w->folder, p->param, p->name, err)
+                      : open_spec(w, p, err);
+
+    pending_done(p);
+    w->pending_from = (w->pending_from + 1) % PENDING;
+    w->pending_count--;
+    return rc;
+}
+
+/* The next pending array, under the name at hand. */
+static int next_pending(struct walk *w, struct pending **out, struct error *err)
 {
     size_t at = (w->pending_from + w->pending_count) % PENDING;
-    const char *name = (const char *)w->name.data;
-    struct pending *p = &w->pending[at];
-    char folder[STORE_NAME_MAX + 1];
     int rc = 0;
 
     if (w->pending_count == PENDING)
         rc = open_pending(w, err);
+    if (rc)
+        return rc;
+    *out = &w->pending[at];
+    (*out)->name = strdup((const char *)w->name.data);
+    return (*out)->name ? 0 : error_memory(err);
+}
+
+/* The array is opened a little later: its metadata may come from far away. */
+static int add_spec(struct walk *w, const struct msgpack_item *item,
+                    struct error *err)
+{
+    struct pending *p = NULL;
+    char folder[STORE_NAME_MAX + 1];
+    int rc = next_pending(w, &p, err);
+
     if (!rc)
-        rc = spec_read(w->m, item, name, &p->spec, err);
+        rc = spec_read(w->m, item, p->name, &p->spec, err);
     if (!rc)
         rc = layout_join(folder, w->folder, p->spec.path, err);
     if (rc)
         return rc;
-    p->name = strdup(name);
-    if (!p->name)
-        return error_memory(err);
     w->pending_count++;
     zarr2_soon_meta(w->c->store, folder);
     return 0;
+}
+
+/* The same if the item refers to an array of Orbax's; *found says so. */
+static int add_placeholder(struct walk *w, const struct msgpack_item *item,
+                           bool *found, struct error *err)
+{
+    struct pending *p = NULL;
+    char text[STORE_NAME_MAX + 1];
+    const char *param;
+    bool fits = false;
+    int rc = msgpack_text(w->m, item, text, sizeof text, &fits, err);
+
+    param = rc || !fits ? NULL : orbax_placeholder(text);
+    *found = param != NULL;
+    if (!param)
+        return rc;
+    rc = next_pending(w, &p, err);
+    if (rc)
+        return rc;
+    p->param = strdup(param);
+    if (!p->param)
+        return error_memory(err);
+    w->pending_count++;
+    return orbax_soon(w->c, w->folder, param, err);
 }
 
 static int open_leaf(struct walk *w, const struct msgpack_item *item,
@@ -200,10 +248,15 @@ static int open_leaf(struct walk *w, const struct msgpack_item *item,
 {
     const char *name = (const char *)w->name.data;
     struct array *a = NULL;
-    int rc;
+    bool found = false;
+    int rc = 0;
 
+    if (item->kind == MSGPACK_BYTES)
+        rc = add_placeholder(w, item, &found, err);
+    if (rc || found)
+        return rc;
     if (kind == LEAF_SPEC)
-        return add_pending(w, item, err);
+        return add_spec(w, item, err);
     if (kind == LEAF_CHUNKED)
         rc = chunked_read(w->m, item, name, &a, err);
     else
@@ -260,7 +313,7 @@ static int walk_target(struct walk *w, struct error *err)
 static void pending_free(struct pending *pending)
 {
     for (size_t i = 0; pending && i < PENDING; i++)
-        free(pending[i].name);
+        pending_done(&pending[i]);
     free(pending);
 }
 

@@ -5,6 +5,7 @@
 
 #include "checkpoint/zarr2.h"
 #include "checkpoint/zarr3.h"
+#include "checkpoint/zarr_impl.h"
 
 int zarr_open(struct store *store, const char *folder, const char *name,
               struct array **out, struct error *err)
@@ -21,4 +22,14 @@ int zarr_open(struct store *store, const char *folder, const char *name,
               *folder ? folder : store->label);
     error_subject(err, "%s", name);
     return error_expected(err, "a file called .zarray or zarr.json");
+}
+
+void zarr_soon_meta(struct store *store, const char *folder)
+{
+    static const char *const files[] = { ".zarray", "zarr.json" };
+    char object[STORE_NAME_MAX + 1];
+
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (!zarr_join(object, folder, files[i], "", NULL))
+            store_soon(store, STORE_SOON_GET, object, 0, ZARR_META_BYTES_USUAL);
 }

@@ -15,4 +15,7 @@
 int zarr_open(struct store *store, const char *folder, const char *name,
               struct array **out, struct error *err);
 
+/* Says that zarr_open() will be called for that folder, as store_soon(). */
+void zarr_soon_meta(struct store *store, const char *folder);
+
 #endif

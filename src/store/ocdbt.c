@@ -82,25 +82,41 @@ static int explain(const struct ocdbt *o, const char *file, uint64_t end,
     return error_actual(err, "%" PRIu64 " bytes", size);
 }
 
+/* The data file's path in the base store. */
+static int data_file(const struct ocdbt *o, uint32_t file,
+                     char path[static STORE_NAME_MAX + 1], struct error *err)
+{
+    int n = snprintf(path, STORE_NAME_MAX + 1, "%s%s%s", o->folder,
+                     *o->folder ? "/" : "", o->files.items[file]);
+
+    if (n >= 0 && n <= STORE_NAME_MAX)
+        return 0;
+    error_set(err, ERR_PATH, "the path of the data file %.200s is too long",
+              o->files.items[file]);
+    return error_subject(err, "%s", o->files.items[file]);
+}
+
 int ocdbt_fetch(const struct ocdbt *o, uint32_t file, uint64_t offset,
                 void *dst, size_t len, struct error *err)
 {
     char path[STORE_NAME_MAX + 1];
-    int n = snprintf(path, sizeof path, "%s%s%s", o->folder,
-                     *o->folder ? "/" : "", o->files.items[file]);
-    int rc;
+    int rc = data_file(o, file, path, err);
 
-    if (len == 0)
-        return 0;
-    if (n < 0 || (size_t)n >= sizeof path) {
-        error_set(err, ERR_PATH, "the path of the data file %.200s is too long",
-                  o->files.items[file]);
-        return error_subject(err, "%s", o->files.items[file]);
-    }
+    if (rc || len == 0)
+        return rc;
     rc = store_read(o->base, path, offset, dst, len, err);
     if (rc == ERR_NOT_FOUND || rc == ERR_READ)
         rc = explain(o, path, offset + len, rc, err);
     return rc;
+}
+
+void ocdbt_fetch_soon(const struct ocdbt *o, uint32_t file, uint64_t offset,
+                      uint64_t len)
+{
+    char path[STORE_NAME_MAX + 1];
+
+    if (!data_file(o, file, path, NULL))
+        store_soon(o->base, STORE_SOON_READ, path, offset, len);
 }
 
 static int read_value(const struct ocdbt *o, const struct ocdbt_value *v,
@@ -158,6 +174,30 @@ static int ocdbt_get(struct store *s, const char *name, uint64_t max,
     }
     rc = buf_resize(b, (size_t)v->len, err);
     return rc ? rc : read_value(o, v, 0, b->data, b->len, err);
+}
+
+/* Values in the tree, and sizes, are here already. */
+static bool ocdbt_soon(struct store *s, enum store_soon what, const char *name,
+                       uint64_t offset, uint64_t len)
+{
+    const struct ocdbt *o = (const struct ocdbt *)s;
+    const struct ocdbt_value *v = NULL;
+    char path[STORE_NAME_MAX + 1];
+
+    if (what == STORE_SOON_SIZE || find(o, name, &v, NULL) ||
+        v->file == OCDBT_INLINE_FILE || data_file(o, v->file, path, NULL))
+        return true;
+    if (what == STORE_SOON_GET) {
+        offset = 0;
+        len = v->len;
+    }
+    return offset > v->len || len > v->len - offset ||
+           store_soon(o->base, STORE_SOON_READ, path, v->offset + offset, len);
+}
+
+static void ocdbt_set_ahead(struct store *s, uint64_t bytes)
+{
+    store_set_ahead(((const struct ocdbt *)s)->base, bytes);
 }
 
 /* The first value from first on that is not in the folder of this prefix. */
@@ -224,6 +264,8 @@ static const struct store_ops ocdbt_ops = {
     .read = ocdbt_read,
     .get = ocdbt_get,
     .list = ocdbt_list,
+    .soon = ocdbt_soon,
+    .set_ahead = ocdbt_set_ahead,
     .free = ocdbt_free,
 };
 

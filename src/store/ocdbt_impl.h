@@ -179,6 +179,10 @@ struct ocdbt {
 int ocdbt_fetch(const struct ocdbt *o, uint32_t file, uint64_t offset,
                 void *dst, size_t len, struct error *err);
 
+/* Says that it will be called. */
+void ocdbt_fetch_soon(const struct ocdbt *o, uint32_t file, uint64_t offset,
+                      uint64_t len);
+
 /* Fills files, values, names and inlined. */
 int ocdbt_load(struct ocdbt *o, struct error *err);
 

@@ -175,6 +175,8 @@ static int push_child(struct walk *w, const struct ocdbt_entry *e,
     if (!rc)
         rc = ocdbt_files_base(&w->node.files, w->node.body, e->file,
                               &w->o->files, &child.base, err);
+    if (!rc)
+        ocdbt_fetch_soon(w->o, child.file, child.offset, child.len);
     return rc ? rc : push(w, &child, w->key, err);
 }
 

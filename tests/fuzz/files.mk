@@ -18,6 +18,7 @@ FUZZ_TARGETS = \
 	%D%/fuzz_location \
 	%D%/fuzz_multipart \
 	%D%/fuzz_ocdbt \
+	%D%/fuzz_orbax \
 	%D%/fuzz_safetensors \
 	%D%/fuzz_settings \
 	%D%/fuzz_tokens \

@@ -36,6 +36,7 @@ UNIT_TESTS = \
 	%D%/test_names \
 	%D%/test_ocdbt \
 	%D%/test_ocdbt_built \
+	%D%/test_orbax \
 	%D%/test_path \
 	%D%/test_permute \
 	%D%/test_plan \
@@ -157,3 +158,4 @@ check_PROGRAMS += %D%/gin_dump
 %C%_test_t5x_SOURCES = %D%/test_t5x.c %D%/records.c %D%/records.h
 %C%_test_checkpoint_SOURCES = %D%/test_checkpoint.c %D%/records.c %D%/records.h
 %C%_test_ocdbt_SOURCES = %D%/test_ocdbt.c %D%/records.c %D%/records.h
+%C%_test_orbax_SOURCES = %D%/test_orbax.c %D%/records.c %D%/records.h

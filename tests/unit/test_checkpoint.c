@@ -116,9 +116,9 @@ START_TEST(test_refused)
         enum error_code code;
         const char *word;
     } cases[] = {
-        { "manifest.ocdbt", "x", ERR_FORMAT, "Orbax" },
-        { "state/manifest.ocdbt", "x", ERR_FORMAT, "Orbax" },
-        { "_METADATA", "{}", ERR_FORMAT, "Orbax" },
+        { "manifest.ocdbt", "x", ERR_INDEX, "manifest.ocdbt" },
+        { "state/manifest.ocdbt", "x", ERR_INDEX, "state/manifest.ocdbt" },
+        { "_METADATA", "{}", ERR_INDEX, "_METADATA" },
         { ".zarray", "{}", ERR_FORMAT, "zarr array" },
         { "zarr.json", "{}", ERR_FORMAT, "zarr 3" },
         { "model.safetensors", "x", ERR_FORMAT, "safetensors" },

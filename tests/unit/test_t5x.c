@@ -125,7 +125,8 @@ START_TEST(test_refusals)
         { "{\"version\":3,\"optimizer\":5}", ERR_INDEX, "checkpoint" },
         { "{\"version\":3}", ERR_INDEX, "optimizer/target" },
         { "{\"model\":{\"w\":1}}", ERR_INDEX, "checkpoint" },
-        { TARGET("\"PLACEHOLDER://a\""), ERR_FORMAT, "" },
+        { TARGET("\"PLACEHOLDER://a\""), ERR_METADATA, "array a" },
+        { TARGET("\"PLACEHOLDER://../a\""), ERR_PATH, "../a" },
     };
 
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
