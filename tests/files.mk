@@ -15,6 +15,7 @@ EXTRA_DIST += \
 	%D%/fixtures/make_zarr3_fixtures.py \
 	$(PROGRAM_TESTS) \
 	%D%/README.md \
+	%D%/dev/image.py \
 	%D%/dev/run.sh \
 	%D%/dev/stages.sh \
 	%D%/e2e/conftest.py \
