@@ -20,7 +20,7 @@
 /* GIN_MAX_DEPTH bounds nested brackets and chains of macros alike. */
 enum { GIN_MAX_BYTES = 1 << 20, GIN_MAX_DEPTH = 64 };
 
-/* Of a file with all that it includes: files, bytes, and how deep they nest. */
+/* Of a file with all that it includes: how often, bytes, and how deep. */
 enum {
     GIN_MAX_FILES = 256,
     GIN_MAX_TOTAL = 4 << 20,

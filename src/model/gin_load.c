@@ -8,8 +8,8 @@
  * gin_known.c. All of these are stores, which no name can leave, and so it
  * makes no difference whether the file is a stranger's.
  *
- * Circles, depth, the number of files and their bytes are limited. What is not
- * found is noted: whoever reads the result decides what that means.
+ * Circles, depth, the number of includes and their bytes are limited. What is
+ * not found is noted: whoever reads the result decides what that means.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,7 +57,10 @@ static bool path_in(const char *folder, const char *name, struct buf *out)
            buf_str(out) && !store_check_name(buf_str(out), NULL);
 }
 
-/* ERR_NOT_FOUND where there is no such file, whatever the reason. */
+/*
+ * ERR_NOT_FOUND where there is no such file, whatever the reason: buckets deny
+ * what they lack to those who may not list them.
+ */
 static int read_place(const struct gin_place *place, const char *name,
                       struct buf *path, struct buf *text, struct error *err)
 {
@@ -66,7 +69,7 @@ static int read_place(const struct gin_place *place, const char *name,
     if (!place->store || !path_in(place->folder, name, path))
         return ERR_NOT_FOUND;
     rc = store_get(place->store, buf_str(path), GIN_MAX_BYTES, text, err);
-    return rc == ERR_PATH ? ERR_NOT_FOUND : rc;
+    return rc == ERR_PATH || rc == ERR_SOURCE_DENIED ? ERR_NOT_FOUND : rc;
 }
 
 static const struct gin_known_file *find_known(const char *name)
@@ -180,8 +183,9 @@ static int check_limits(const struct gin_parser *p, const char *name,
         return gin_error(err, p->source->file, line,
                          "includes that nest at most 16 deep", actual, hint);
     if (p->loader->files == GIN_MAX_FILES)
-        return gin_error(err, p->source->file, line, "at most 256 files in all",
-                         actual, hint);
+        return gin_error(err, p->source->file, line,
+                         "at most 256 includes in all", actual, hint);
+    p->loader->files++;
     return 0;
 }
 
@@ -194,7 +198,6 @@ static int read_text(struct gin *g, struct gin_loader *loader,
     size_t copy_len = 0;
     int rc;
 
-    loader->files++;
     loader->bytes += len;
     if (loader->bytes > GIN_MAX_TOTAL) {
         error_set(err, ERR_GIN,

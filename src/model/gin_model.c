@@ -131,19 +131,21 @@ int gin_model_refuse(struct gin_model *m, const struct gin_binding *parameter,
                      const struct gin_binding *at, const char *what,
                      struct error **out, struct error *err)
 {
-    struct gin_refusal *grown =
-        reallocarray(m->refusals, m->refusal_count + 1, sizeof *grown);
     struct buf name = BUF_INIT(4096);
-    struct error *e;
+    struct gin_refusal *grown;
+    struct error *e = &m->unlisted;
 
-    if (!grown)
-        return error_memory(err);
-    m->refusals = grown;
-    grown += m->refusal_count++;
-    grown->parameter = parameter;
-    grown->at = at;
+    if (m->refusal_count < GIN_MODEL_MAX_REFUSALS) {
+        grown = reallocarray(m->refusals, m->refusal_count + 1, sizeof *grown);
+        if (!grown)
+            return error_memory(err);
+        m->refusals = grown;
+        grown += m->refusal_count++;
+        grown->parameter = parameter;
+        grown->at = at;
+        e = &grown->error;
+    }
     gin_binding_print(parameter, &name);
-    e = &grown->error;
     error_set(e, ERR_MODEL,
               "%.120s:%u: %.100s in %.100s: Hugging Face's Switch Transformers "
               "can't express that",

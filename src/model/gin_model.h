@@ -25,12 +25,16 @@ struct gin_refusal {
     const struct gin_binding *at;
 };
 
+/* More are not told apart. */
+enum { GIN_MODEL_MAX_REFUSALS = 100 };
+
 /* Bindings are those of the struct gin, which has to outlive it. */
 struct gin_model {
     struct gin_fact *facts; /* each key at most once */
     size_t count;
     struct gin_refusal *refusals;
     size_t refusal_count;
+    struct error unlisted; /* the last refusal beyond the maximum */
 };
 
 /*

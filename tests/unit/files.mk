@@ -19,6 +19,7 @@ UNIT_TESTS = \
 	%D%/test_gin \
 	%D%/test_gin_find \
 	%D%/test_gin_load \
+	%D%/test_gin_model \
 	%D%/test_grid \
 	%D%/test_head \
 	%D%/test_inline \

@@ -1,6 +1,6 @@
 /*
  * model/gin: includes, imports, and which bindings count. Files lie in stores
- * in memory; expectations are what gin-config gives for the same files.
+ * in memory. tests/gin compares the same with gin-config.
  */
 #include "unit.h"
 
@@ -209,7 +209,24 @@ START_TEST(test_number_of_files)
         files[2 * i + 1] = texts[i];
     }
     texts[14][0] = '\0';
-    refuse("include '0.gin'", files, "at most 256 files in all");
+    refuse("include '0.gin'", files, "at most 256 includes in all");
+}
+END_TEST
+
+/* Those that are nowhere count as well: each is looked for. */
+START_TEST(test_number_of_missing_files)
+{
+    struct buf text = BUF_INIT(1 << 16);
+    struct gin *g = NULL;
+    struct error err = { 0 };
+
+    for (int i = 0; i < GIN_MAX_FILES; i++)
+        buf_puts(&text, "include 'x'\n");
+    ck_ok(load(buf_str(&text), NULL, NULL, &g, &err), &err);
+    gin_free(g);
+    buf_puts(&text, "include 'x'\n");
+    refuse(buf_str(&text), NULL, "line 257: expected at most 256 includes");
+    buf_done(&text);
 }
 END_TEST
 
@@ -320,11 +337,17 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        test_loaded,  test_missing,
-        test_circles, test_errors_name_the_file,
-        test_depth,   test_number_of_files,
-        test_bytes,   test_known,
-        test_counted, test_imports_are_each_files_own,
+        test_loaded,
+        test_missing,
+        test_circles,
+        test_errors_name_the_file,
+        test_depth,
+        test_number_of_files,
+        test_number_of_missing_files,
+        test_bytes,
+        test_known,
+        test_counted,
+        test_imports_are_each_files_own,
     };
 
     return unit_run("gin_load", tests, sizeof tests / sizeof *tests);
