@@ -117,8 +117,9 @@ START_TEST(test_missing)
         "nowhere.gin", "/run/b.gin",  "../../b.gin", "..", "",
         "/etc/passwd", "b.gin/c.gin", "sub"
     };
-    const char *const files[] = { "run/b.gin", "A = 1", "run/sub/c.gin",
-                                  "A = 1", NULL };
+    const char *const files[] = { "run/b.gin",      "A = 1",         "b.gin",
+                                  "A = 2",          "run/sub/c.gin", "A = 3",
+                                  "run/etc/passwd", "A = 4",         NULL };
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const struct gin_include *includes;
