@@ -118,12 +118,11 @@ int resources_start(struct service *s, struct error *err)
 void resources_stop(struct service *s, unsigned grace_seconds)
 {
     worker_stop(s->worker, grace_seconds * 1000);
-    s->worker = NULL;
 }
 
 void resources_close(struct service *s)
 {
-    worker_stop(s->worker, 0);
+    worker_free(s->worker);
     holds_close(s->holds);
     models_close(s->models);
     jobs_close(s->jobs);

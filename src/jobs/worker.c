@@ -241,7 +241,7 @@ int worker_start(const struct worker_config *config, struct worker **out,
             rc = error_errno(err, ERR_MEMORY, errnum, "cannot start a thread");
     }
     if (rc)
-        worker_stop(w, 0);
+        worker_free(w);
     else
         *out = w;
     return rc;
@@ -264,8 +264,6 @@ void worker_stop(struct worker *w, unsigned grace_ms)
     const struct timespec pause = { .tv_nsec = 10000000 };
     uint64_t deadline = worker_now() + grace_ms;
 
-    if (!w)
-        return;
     atomic_store(&w->stopping, true);
     jobs_wake(w->config.jobs);
     while (busy(w) && worker_now() < deadline)
@@ -279,6 +277,15 @@ void worker_stop(struct worker *w, unsigned grace_ms)
     if (w->monitoring)
         pthread_join(w->monitor, NULL);
     jobs_unlisten(w->config.jobs, hear, w);
+    w->started = 0;
+    w->monitoring = false;
+}
+
+void worker_free(struct worker *w)
+{
+    if (!w)
+        return;
+    worker_stop(w, 0);
     for (unsigned i = 0; i < w->config.jobs_at_once; i++)
         pthread_mutex_destroy(&w->slots[i].mutex);
     free(w->slots);
@@ -314,7 +321,7 @@ int worker_submit(struct worker *w, const struct job_submission *s,
 {
     int rc = jobs_submit(w->config.jobs, s, out, created, err);
 
-    if (!rc && *created && s->key)
+    if (!rc && *created && s->key && !atomic_load(&w->stopping))
         share_at_once(w, out);
     return rc;
 }

@@ -63,15 +63,20 @@ int worker_start(const struct worker_config *config, struct worker **out,
 
 /*
  * jobs_submit(), and where the result is there already (same key), the job
- * succeeds at once, whatever waits before it.
+ * succeeds at once, whatever waits before it. After worker_stop() it waits for
+ * the next start.
  */
 int worker_submit(struct worker *w, const struct job_submission *s,
                   struct job **out, bool *created, struct error *err);
 
 /*
  * Takes no more jobs, waits up to grace_ms for those that run, then puts back
- * the rest, which takes about as long as a chunk. Frees w. NULL is fine.
+ * the rest, which takes about as long as a chunk. Other threads may submit
+ * meanwhile, and afterwards.
  */
 void worker_stop(struct worker *w, unsigned grace_ms);
+
+/* Stops it if need be. Nobody uses it any more. NULL is fine. */
+void worker_free(struct worker *w);
 
 #endif

@@ -188,7 +188,6 @@ START_TEST(test_stopping_puts_back_and_starting_goes_on)
     submit("c/d", NULL, "", ids[1]);
     job_unref(wait_for(ids[0], JOB_CONVERTING));
     worker_stop(worker, 1);
-    worker = NULL;
     for (int i = 0; i < 2; i++) {
         job = get(ids[i]);
         ck_assert_int_eq(job->state, JOB_QUEUED);
@@ -219,10 +218,30 @@ START_TEST(test_stopping_waits_for_the_grace_time)
     submit("a/b", NULL, ",\"slow\":2", id);
     job_unref(wait_for(id, JOB_CONVERTING));
     worker_stop(worker, 60000);
-    worker = NULL;
     job = get(id);
     ck_assert_int_eq(job->state, JOB_SUCCEEDED);
     job_unref(job);
+}
+END_TEST
+
+/* A request may come to its end while the service stops. */
+START_TEST(test_submitting_to_a_stopped_one)
+{
+    char ids[2][JOB_ID_LEN + 1];
+    struct job *job;
+
+    start();
+    submit("a/b", "shared", "", ids[0]);
+    job_unref(wait_for(ids[0], JOB_SUCCEEDED));
+    worker_stop(worker, 0);
+    ck_assert(submit("c/d", "shared", "", ids[1]));
+    job = get(ids[1]);
+    ck_assert_int_eq(job->state, JOB_QUEUED);
+    job_unref(job);
+    close_all(0);
+    open_all();
+    start();
+    job_unref(wait_for(ids[1], JOB_SUCCEEDED));
 }
 END_TEST
 
@@ -334,6 +353,7 @@ int main(void)
         test_cancel,
         test_stopping_puts_back_and_starting_goes_on,
         test_stopping_waits_for_the_grace_time,
+        test_submitting_to_a_stopped_one,
         test_what_died_runs_again,
         test_progress,
         test_quota,

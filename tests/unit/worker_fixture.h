@@ -193,7 +193,9 @@ static inline void start(void)
 
 static inline void close_all(unsigned grace_ms)
 {
-    worker_stop(worker, grace_ms);
+    if (worker)
+        worker_stop(worker, grace_ms);
+    worker_free(worker);
     models_close(models);
     jobs_close(jobs);
     db_close(db);
