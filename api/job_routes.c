@@ -103,25 +103,31 @@ static int show(struct exchange *x, struct error *err)
     return rc;
 }
 
-/* A live job is cancelled, an ended one forgotten. */
+/*
+ * A live job is cancelled, an ended one forgotten. One that ends between the
+ * two looks at it is an ended one, and stays so.
+ */
 static int end(struct exchange *x, struct error *err)
 {
     const char *id = exchange_param(x, "id");
+    struct jobs *jobs = x->service->jobs;
     struct job *job = NULL;
-    int rc = jobs_remove(x->service->jobs, id, err);
+    int rc = jobs_remove(jobs, id, err);
 
-    if (!rc)
-        return exchange_reply(
-            x, MHD_HTTP_NO_CONTENT, 0,
-            MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT),
-            err);
-    if (rc != ERR_JOB_STATE)
+    if (rc == ERR_JOB_STATE) {
+        rc = jobs_cancel(jobs, id, &job, err);
+        if (!rc)
+            rc = job_json_reply(x, MHD_HTTP_ACCEPTED, job, NULL, err);
+        job_unref(job);
+        if (rc != ERR_JOB_STATE)
+            return rc;
+        rc = jobs_remove(jobs, id, err);
+    }
+    if (rc)
         return rc;
-    rc = jobs_cancel(x->service->jobs, id, &job, err);
-    if (!rc)
-        rc = job_json_reply(x, MHD_HTTP_ACCEPTED, job, NULL, err);
-    job_unref(job);
-    return rc;
+    return exchange_reply(
+        x, MHD_HTTP_NO_CONTENT, 0,
+        MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT), err);
 }
 
 int job_routes_finish_one(struct exchange *x, struct error *err)
