@@ -19,12 +19,14 @@ EXTRA_DIST += \
 	%D%/dev/run.sh \
 	%D%/dev/stages.sh \
 	%D%/e2e/conftest.py \
+	%D%/e2e/invariants.py \
 	%D%/e2e/test_client.py \
 	%D%/e2e/test_command.py \
 	%D%/e2e/test_edge.py \
 	%D%/e2e/test_job_bodies.py \
 	%D%/e2e/test_gin.py \
 	%D%/e2e/test_jobs.py \
+	%D%/e2e/test_kill.py \
 	%D%/e2e/test_service.py \
 	%D%/e2e/test_transformers.py \
 	%D%/e2e/test_uploads.py \

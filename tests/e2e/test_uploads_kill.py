@@ -1,6 +1,7 @@
 """kill -9 in the middle of uploads: the client goes on, and nothing is lost.
 
-SWITCHYARD_KILL_ROUNDS says how often, 10 without it.
+SWITCHYARD_TEST_KILLS says how often, 10 without it. These files are large;
+test_kill.py has many small things.
 """
 import contextlib
 import hashlib
@@ -16,7 +17,7 @@ import pytest
 import tus
 from test_service import MiB, Server
 
-ROUNDS = int(os.environ.get("SWITCHYARD_KILL_ROUNDS", "10"))
+ROUNDS = int(os.environ.get("SWITCHYARD_TEST_KILLS", "10"))
 SIZE = 96 * MiB
 
 
@@ -60,7 +61,7 @@ def start(folder):
 
 def test_kill(tmp_path, data):
     """At random moments, again and again, with two clients at work."""
-    chance = random.Random(os.environ.get("SWITCHYARD_KILL_SEED"))
+    chance = random.Random(os.environ.get("SWITCHYARD_TEST_SEED"))
     server = start(tmp_path)
     urls = [tus.create(server, SIZE) for _ in range(2)]
     acknowledged = [0, 0]
@@ -101,7 +102,7 @@ def test_kill(tmp_path, data):
 
 def test_kill_while_putting(tmp_path, data):
     """A file that was put is there as a whole or not at all."""
-    chance = random.Random(os.environ.get("SWITCHYARD_KILL_SEED"))
+    chance = random.Random(os.environ.get("SWITCHYARD_TEST_SEED"))
     server = start(tmp_path)
     upload = uuid.uuid4().hex
     answered = {}
