@@ -22,7 +22,7 @@ def good(name, about, make=BARE, options=(), modes=BOTH, config=None, words=(),
     """A checkpoint that converts; config is what differs from the usual."""
     CASES[name] = SimpleNamespace(
         **{"checkpoint": None, "change": (), "path": None, "gin": None,
-           "stated": None, "exit": 0, **more}, about=about, make=make, options=options,
+           "stated": None, "exit": 0, "orbax": None, **more}, about=about, make=make, options=options,
         modes=modes, config=config or {}, words=words)
 
 
@@ -34,7 +34,7 @@ def bad(name, about, type, words, make=BARE, exit=REFUSED, checkpoint="small",
     CASES[name] = SimpleNamespace(
         about=about, make=make, exit=exit, checkpoint=checkpoint,
         change=change, options=options, stated=stated, gin=gin, path=path,
-        type="/problems/" + type, words=words, modes=("default",))
+        orbax=None, type="/problems/" + type, words=words, modes=("default",))
 
 
 def compressor(**members):
@@ -142,6 +142,54 @@ good("inline-small", "small arrays in the index", BARE + "--inline small "
 good("spec-gcs", "specs that name a bucket", BARE + "--spec gcs")
 good("spec-old", "specs of the oldest form", BARE + "--spec old")
 good("spec-jax", "specs with a transform and a dtype", BARE + "--spec jax")
+
+# Orbax.
+
+good("orbax", "a folder for each array, and the tree in _METADATA", BARE,
+     orbax="folders")
+good("orbax-ocdbt", "all arrays in one database, the small ones in its tree",
+     BARE + "--values normal", orbax="ocdbt")
+good("orbax-zarr3", "zarr 3 arrays with shards, in a database", BARE,
+     orbax="zarr3")
+good("orbax-optimizer", "the optimizer's state is not read: its data are gone",
+     SMALL, orbax="folders", modes=("default",), change=(
+         ("remove", "checkpoint/state.param_states.decoder.decoder_norm."
+          "scale.v/.zarray"),))
+good("orbax-steps", "a manager's folder: the latest step, not one that is "
+     "being written", BARE, orbax="steps", modes=("default",),
+     change=(("write", "checkpoint/20.orbax-checkpoint-tmp-3/default/_METADATA",
+              "{}"),))
+good("orbax-no-index", "a database whose _METADATA is lost still names its "
+     "arrays", checkpoint="orbax-zarr3", modes=("default",),
+     words=("_METADATA",), change=(("remove", "checkpoint/_METADATA"),))
+
+MANIFEST = "checkpoint/manifest.ocdbt"
+
+bad("orbax-flipped-manifest", "a manifest with a wrong byte", "invalid-index",
+    ("manifest.ocdbt", "checksum"), checkpoint="orbax-ocdbt",
+    change=(("flip", MANIFEST, 30),))
+bad("orbax-cut-manifest", "a manifest that ends early", "invalid-index",
+    ("manifest.ocdbt", "length"), checkpoint="orbax-ocdbt",
+    change=(("cut", MANIFEST, 60),))
+bad("orbax-unmerged", "processes have written, and nobody has put it together",
+    "unfinished-checkpoint", ("manifest.ocdbt",), checkpoint="orbax-ocdbt",
+    change=(("remove", MANIFEST),))
+bad("orbax-lost-tree", "a database without the tree of its keys",
+    "invalid-index", ("d/", "not there"), checkpoint="orbax-ocdbt",
+    change=(("rename", "checkpoint/d", "e"),))
+bad("orbax-lost-data", "a database without its data", "invalid-index",
+    ("ocdbt.process_0/d/", "not there"), checkpoint="orbax-ocdbt",
+    change=(("rename", "checkpoint/ocdbt.process_0", "elsewhere"),))
+bad("orbax-missing-array", "an array that the index lists and nobody copied",
+    "invalid-array-metadata", ("encoder/encoder_norm/scale",),
+    checkpoint="orbax", change=(
+        ("remove", "checkpoint/target.encoder.encoder_norm.scale/.zarray"),))
+bad("orbax-damaged-index", "a _METADATA that ends early", "invalid-index",
+    ("_METADATA",), checkpoint="orbax",
+    change=(("cut", "checkpoint/_METADATA", 300),))
+bad("orbax-no-arrays", "arrays in folders, and no index",
+    "unfinished-checkpoint", ("_METADATA",), checkpoint="orbax",
+    change=(("remove", "checkpoint/_METADATA"),))
 
 # Where the checkpoint is.
 

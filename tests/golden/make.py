@@ -134,11 +134,27 @@ def pack(folder, archive):
     archive.write_bytes(gzip.compress(raw.getvalue(), 9, mtime=0))
 
 
+def save_with_orbax(python, source, target, layout):
+    """The same arrays as Orbax saves them, which tells the time in them."""
+    command = [python, HERE / "orbax_layout.py", source, target, layout]
+    result = subprocess.run(list(map(str, command)), text=True,
+                            capture_output=True)
+    if result.returncode:
+        raise SystemExit(f"Orbax failed: {result.stderr}")
+
+
 def convert_by_reference(python, name, case, o, scratch):
-    """Runs the reference on the checkpoint as changed; the output folder."""
+    """Runs the reference on the checkpoint as changed; the output folder.
+
+    t5x's loader refuses Orbax's folders: it gets what they were made of.
+    """
     source, out = scratch / "in", scratch / "out"
     source.mkdir()
-    run.unpack(name, source)
+    if case.orbax:
+        o.out = str(source / "checkpoint")
+        make_checkpoint.write_checkpoint(o)
+    else:
+        run.unpack(name, source)
     options = dict(zip(case.options[::2], case.options[1::2]))
     how = (["--gin_file", run.CASES / name / "model.gin"]
            if "--gin" in case.options else
@@ -227,6 +243,10 @@ def make_case(python, name, case):
         o = make_checkpoint.arguments([str(target), *arguments, *gin])
         if not case.checkpoint:
             make_checkpoint.write_checkpoint(o)
+            if case.orbax:
+                saved = Path(scratch, "orbax")
+                save_with_orbax(python, target, saved, case.orbax)
+                target = saved
             pack(target, folder / "checkpoint.tar.gz")
         elif gin:
             make_checkpoint.write_gin(o)
