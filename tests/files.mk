@@ -39,6 +39,7 @@ EXTRA_DIST += \
 	%D%/golden/cases \
 	%D%/golden/cases.py \
 	%D%/golden/make.py \
+	%D%/golden/orbax_layout.py \
 	%D%/golden/reference.py \
 	%D%/golden/run.py \
 	%D%/make_checkpoint.py \
