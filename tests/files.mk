@@ -9,6 +9,7 @@ EXTRA_DIST += \
 	%D%/fixtures/make_checkpoint_fixtures.py \
 	%D%/fixtures/make_config_fixtures.py \
 	%D%/fixtures/gin \
+	%D%/fixtures/make_flax_fixtures.py \
 	%D%/fixtures/make_gin_fixtures.py \
 	%D%/fixtures/make_ocdbt_fixtures.py \
 	%D%/fixtures/make_orbax_fixtures.py \

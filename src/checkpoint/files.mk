@@ -7,6 +7,7 @@ libcore_a_SOURCES += \
 	%D%/chunked.c %D%/chunked.h \
 	%D%/codec.c %D%/codec.h \
 	%D%/fill.c %D%/fill.h \
+	%D%/flax.c %D%/flax.h \
 	%D%/inline.c %D%/inline.h \
 	%D%/layout.h \
 	%D%/leaf.c %D%/leaf.h \

@@ -153,23 +153,6 @@ static int read_ext(struct msgpack *m, const struct msgpack_item *item,
     return error_actual(err, "extension %d", item->ext);
 }
 
-/* Texts stand for arrays that are kept elsewhere; Orbax's are tree.c's. */
-static int refuse_text(struct msgpack *m, const struct msgpack_item *item,
-                       const char *name, struct error *err)
-{
-    char text[128];
-    bool fits = false;
-    int rc = msgpack_text(m, item, text, sizeof text, &fits, err);
-
-    if (rc)
-        return rc;
-    if (!strncmp(text, "//GDAPlaceholder:", 17)) {
-        refuse(name, ERR_FORMAT, "it is stored in a _gda folder", err);
-        return error_actual(err, "%s", text);
-    }
-    return refuse(name, ERR_INDEX, "it is a text, not an array", err);
-}
-
 int leaf_read(struct msgpack *m, const struct msgpack_item *item,
               const char *name, struct array **out, struct error *err)
 {
@@ -191,7 +174,7 @@ int leaf_read(struct msgpack *m, const struct msgpack_item *item,
     case MSGPACK_FLOAT:
         return inline_new_scalar(DTYPE_F64, name, &item->value.real, out, err);
     case MSGPACK_BYTES:
-        return refuse_text(m, item, name, err);
+        return refuse(name, ERR_INDEX, "it is a text, not an array", err);
     case MSGPACK_EXT:
         return read_ext(m, item, name, out, err);
     case MSGPACK_ARRAY:

@@ -1,5 +1,5 @@
 /*
- * Names of folders.
+ * Names of folders, and of files that are steps.
  *
  * t5x calls steps checkpoint_<digits>; Orbax's manager calls them by the number
  * alone, which may begin with zeros, or with a prefix of the user's before it.
@@ -55,8 +55,8 @@ static bool is_part(const char *name)
     return false;
 }
 
-static int add_step(struct listing *l, const char *name, int64_t number,
-                    bool t5x, struct error *err)
+static int add_step(struct listing *l, const char *name,
+                    struct listing_step step, struct error *err)
 {
     size_t cap = l->cap ? 2 * l->cap : 16;
     struct listing_step *steps;
@@ -74,17 +74,21 @@ static int add_step(struct listing *l, const char *name, int64_t number,
     copy = strdup(name);
     if (!copy)
         return error_memory(err);
-    l->steps[l->count++] = (struct listing_step){ number, t5x, copy };
-    l->t5x += t5x;
+    step.name = copy;
+    l->steps[l->count++] = step;
+    l->t5x += step.t5x;
     return 0;
 }
 
 int listing_see(void *ctx, const char *name, bool is_folder, struct error *err)
 {
+    struct listing_step step = { .file = !is_folder };
     struct listing *l = ctx;
-    int64_t number = 0;
 
-    if (!is_folder || name[0] == '.' || !strcmp(name, "__MACOSX"))
+    step.t5x = listing_is_step(name, &step.number);
+    if (!is_folder)
+        return step.t5x ? add_step(l, name, step, err) : 0;
+    if (name[0] == '.' || !strcmp(name, "__MACOSX"))
         return 0;
     if (listing_is_temporary(name)) {
         l->unfinished = true;
@@ -94,10 +98,8 @@ int listing_see(void *ctx, const char *name, bool is_folder, struct error *err)
     if (l->folders < LISTING_MAX_ITEMS && strlen(name) < sizeof l->items[0])
         memcpy(l->items[l->folders], name, strlen(name) + 1);
     l->folders++;
-    if (listing_is_step(name, &number))
-        return add_step(l, name, number, true, err);
-    if (is_other_step(name, &number))
-        return add_step(l, name, number, false, err);
+    if (step.t5x || is_other_step(name, &step.number))
+        return add_step(l, name, step, err);
     return 0;
 }
 

@@ -1,5 +1,5 @@
 /*
- * What the folders in a folder are called: steps, items, arrays, or folders
+ * What the entries of a folder are called: steps, items, arrays, or folders
  * that are still being written.
  */
 #ifndef SWITCHYARD_CHECKPOINT_LISTING_H
@@ -16,7 +16,8 @@ enum { LISTING_MAX_ITEMS = 16 };
 struct listing {
     struct listing_step {
         int64_t number;
-        bool t5x; /* "checkpoint_<digits>"; Orbax has other words, or none */
+        bool t5x;  /* "checkpoint_<digits>"; Orbax has other words, or none */
+        bool file; /* flax.training's, where a step is one file */
         char *name;
     } * steps;
     size_t count;

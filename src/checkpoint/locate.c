@@ -240,6 +240,22 @@ static int check_step(struct checkpoint *c, const struct listing_step *step,
                        step->name);
 }
 
+/* A step that is a file: the index, called as the folder would be. */
+static int open_step_file(struct checkpoint *c, const char *path,
+                          const char *mark, struct error *err)
+{
+    const char *slash = strrchr(path, '/');
+    char folder[STORE_NAME_MAX + 1] = "";
+
+    (void)mark;
+    if (slash)
+        memcpy(folder, path, (size_t)(slash - path));
+    return locate_open_index(c, folder, slash ? slash + 1 : path, err);
+}
+
+static const struct layout step_file = { T5X_INDEX, "a flax checkpoint", "",
+                                         open_step_file };
+
 /* The latest step with a layout into found; *layout is NULL if none has. */
 static int latest_step(struct checkpoint *c, struct listing *l,
                        const char *folder, char *found,
@@ -253,6 +269,12 @@ static int latest_step(struct checkpoint *c, struct listing *l,
     listing_sort(l);
     for (size_t i = 0; i < l->count && !rc && !*layout; i++) {
         rc = layout_join(path, folder, l->steps[i].name, err);
+        if (!rc && l->steps[i].file) {
+            *layout = &step_file;
+            c->step = l->steps[i].number;
+            memcpy(at, path, strlen(path) + 1);
+            break;
+        }
         if (!rc)
             rc = step_layout(c, path, at, layout, err);
         if (!rc)

@@ -6,15 +6,17 @@
  * where target begins, and skips the rest by length, since state may hold
  * gigabytes. The second pass reads target (tree.c).
  *
- * Trees without a version are plain flax checkpoints, with target at the root.
- * Orbax, up to 0.5, writes such trees too, with the names of its arrays in
- * them; t5x's first versions with Orbax call the optimizer _optimizer.
+ * Trees without a version are those of flax.training.checkpoints, with target
+ * at the root, or params (flax.c). Orbax, up to 0.5, writes such trees too,
+ * with the names of its arrays in them; t5x's first versions with Orbax call
+ * the optimizer _optimizer.
  */
 #include "checkpoint/t5x.h"
 
 #include <inttypes.h>
 #include <string.h>
 
+#include "checkpoint/flax.h"
 #include "checkpoint/layout.h"
 #include "checkpoint/leaf.h"
 #include "checkpoint/msgpack.h"
@@ -129,6 +131,10 @@ static int read_entry(struct msgpack *m, struct checkpoint *c,
         return rc;
     if (!strcmp(key, "state"))
         return read_step(m, c, h->folder, &value, err);
+    if (!strcmp(key, "step"))
+        rc = take_step(m, c, h->folder, &value, err);
+    if (rc)
+        return rc;
     return msgpack_skip(m, &value, NULL, NULL, err);
 }
 
@@ -216,6 +222,15 @@ static int check_head(const struct msgpack *m, const struct head *h,
     return error_hint(err, "it is a msgpack file, but not a T5X index");
 }
 
+/* Where the parameters are in what t5x did not write. */
+static int find_target(struct msgpack *m, struct head *h, struct error *err)
+{
+    if (h->has_version || h->has_optimizer)
+        return check_head(m, h, err);
+    h->target.found = true;
+    return flax_find_params(m, &h->target.pos, err);
+}
+
 int t5x_open(struct checkpoint *c, const char *folder, const char *object,
              struct error *err)
 {
@@ -229,11 +244,13 @@ int t5x_open(struct checkpoint *c, const char *folder, const char *object,
     if (!rc)
         rc = read_root(&m, c, &h, err);
     if (!rc)
-        rc = check_head(&m, &h, err);
+        rc = find_target(&m, &h, err);
     if (!rc)
         rc = tree_read(&m, h.target.pos, (unsigned)h.version, c, folder, err);
+    if (!rc && c->count == 0 && h.target.pos == 0)
+        rc = refuse(&m, "holds no arrays", err);
     if (!c->format)
-        c->format = "t5x";
+        c->format = h.has_version || h.has_optimizer ? "t5x" : "flax";
     c->version = (unsigned)h.version;
     msgpack_done(&m);
     return rc;

@@ -19,6 +19,7 @@
 
 #include "base/buf.h"
 #include "checkpoint/chunked.h"
+#include "checkpoint/flax.h"
 #include "checkpoint/layout.h"
 #include "checkpoint/leaf.h"
 #include "checkpoint/orbax.h"
@@ -219,7 +220,7 @@ static int add_spec(struct walk *w, const struct msgpack_item *item,
     return 0;
 }
 
-/* The same if the item refers to an array of Orbax's; *found says so. */
+/* The same if the item refers to an array of Orbax's or flax's: *found. */
 static int add_placeholder(struct walk *w, const struct msgpack_item *item,
                            bool *found, struct error *err)
 {
@@ -229,7 +230,12 @@ static int add_placeholder(struct walk *w, const struct msgpack_item *item,
     bool fits = false;
     int rc = msgpack_text(w->m, item, text, sizeof text, &fits, err);
 
-    param = rc || !fits ? NULL : orbax_placeholder(text);
+    if (!rc && fits)
+        rc = flax_add_far(w->c, w->m->name, text, (const char *)w->name.data,
+                          found, err);
+    if (rc || !fits || *found)
+        return rc;
+    param = orbax_placeholder(text);
     *found = param != NULL;
     if (!param)
         return rc;

@@ -379,6 +379,30 @@ def test_digest_needs_no_model(tmp_path):
         values.tobytes()).hexdigest()
 
 
+@pytest.mark.parametrize("root", [
+    lambda params: params,
+    lambda params: {"params": params, "opt_state": {"0": {}}, "step": 3},
+    lambda params: {"target": params, "state": {"step": 3}},
+])
+def test_flax_file(sample, tmp_path, root):
+    """What flax.training writes converts as what T5X does."""
+    make(tmp_path / "t5x", "--inline", "all", "--optimizer", "none")
+    index = msgpack.unpackb((tmp_path / "t5x/checkpoint").read_bytes())
+    folder = tmp_path / "flax"
+    folder.mkdir()
+    for step in (1, 3):
+        (folder / f"checkpoint_{step}").write_bytes(msgpack.packb(
+            root(index["optimizer"]["target"]) if step == 3 else {"old": 1}))
+    converted(tmp_path / "t5x", "--out", tmp_path / "a")
+    converted(folder, "--out", tmp_path / "b")
+    converted(folder / "checkpoint_3", "--out", tmp_path / "c")
+    assert bytes_of(tmp_path / "a") == bytes_of(tmp_path / "b")
+    assert bytes_of(tmp_path / "a") == bytes_of(tmp_path / "c")
+    report = json.loads(switchyard("inspect", folder, "--json").stdout)
+    assert report["checkpoint"]["format"] == "flax"
+    assert report["checkpoint"]["step"] == 3
+
+
 def test_digest_of_what_is_damaged(sample, tmp_path):
     shutil.copytree(sample.checkpoint, tmp_path / "c")
     folder = tmp_path / "c/target.encoder.layers_1.mlp.expert.wi.kernel"

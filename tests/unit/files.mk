@@ -16,6 +16,7 @@ UNIT_TESTS = \
 	%D%/test_db \
 	%D%/test_digest \
 	%D%/test_dtype \
+	%D%/test_flax \
 	%D%/test_gin \
 	%D%/test_gin_find \
 	%D%/test_gin_load \
@@ -152,6 +153,7 @@ check_PROGRAMS += %D%/gin_dump
 %C%_test_msgpack_SOURCES = %D%/test_msgpack.c %D%/records.c %D%/records.h
 %C%_test_conversion_SOURCES = %D%/test_conversion.c %D%/records.c %D%/records.h
 %C%_test_inline_SOURCES = %D%/test_inline.c %D%/records.c %D%/records.h
+%C%_test_flax_SOURCES = %D%/test_flax.c %D%/records.c %D%/records.h
 %C%_test_leaf_SOURCES = %D%/test_leaf.c %D%/records.c %D%/records.h
 %C%_test_zarr2_SOURCES = %D%/test_zarr2.c %D%/records.c %D%/records.h
 %C%_test_zarr3_SOURCES = %D%/test_zarr3.c %D%/zarr3_fixture.h \

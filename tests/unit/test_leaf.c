@@ -83,7 +83,7 @@ static const struct bad_case {
       ERR_INDEX, "is a text" },
     { BYTES("\x81\xa1"
             "a\xb2//GDAPlaceholder:x"),
-      ERR_FORMAT, "_gda" },
+      ERR_METADATA, "checkpoint_gda/x" },
     { BYTES("\x81\xa1"
             "a\xd4\x09x"),
       ERR_INDEX, "flax does not write" },

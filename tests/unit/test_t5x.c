@@ -51,7 +51,7 @@ START_TEST(test_fixtures)
     }
     ck_assert_uint_gt(seen, 0);
     ck_assert_uint_eq(seen, c->count);
-    ck_assert_str_eq(c->format, "t5x");
+    ck_assert_str_eq(c->format, strcmp(name, "version0") != 0 ? "t5x" : "flax");
     checkpoint_free(c);
     records_done(&records);
 }
@@ -124,7 +124,7 @@ START_TEST(test_refusals)
           "version" },
         { "{\"version\":3,\"optimizer\":5}", ERR_INDEX, "checkpoint" },
         { "{\"version\":3}", ERR_INDEX, "optimizer/target" },
-        { "{\"model\":{\"w\":1}}", ERR_INDEX, "checkpoint" },
+        { "{\"model\":{}}", ERR_INDEX, "checkpoint" },
         { TARGET("\"PLACEHOLDER://a\""), ERR_METADATA, "array a" },
         { TARGET("\"PLACEHOLDER://../a\""), ERR_PATH, "../a" },
     };
