@@ -148,6 +148,9 @@ int orbax_read_step(struct checkpoint *c, const char *folder, const char *param,
     int64_t step = -1;
     int rc = open_array(c, folder, param, "step", &a, err);
 
+    /* It is the optimizer's, whose state those leave out who copy a model. */
+    if (rc == ERR_METADATA)
+        return 0;
     if (!rc)
         rc = read_number(a, &step, err);
     if (!rc)

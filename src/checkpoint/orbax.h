@@ -35,7 +35,10 @@ int orbax_add(struct checkpoint *c, const char *folder, const char *param,
 int orbax_soon(struct checkpoint *c, const char *folder, const char *param,
                struct error *err);
 
-/* Makes the one whole number in the array param c's step, if it is that. */
+/*
+ * Makes the one whole number in the array param c's step, if it is that; no
+ * error where there is no such array.
+ */
 int orbax_read_step(struct checkpoint *c, const char *folder, const char *param,
                     struct error *err);
 

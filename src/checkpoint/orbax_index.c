@@ -187,7 +187,7 @@ void orbax_index_done(struct orbax_index *x)
     *x = (struct orbax_index){ 0 };
 }
 
-/* Which of the leaves begin with prefix: none, some or all. */
+/* How many of the leaves are below prefix. */
 static size_t count_below(const struct orbax_index *x, const char *prefix)
 {
     size_t n = 0;
@@ -206,6 +206,7 @@ size_t orbax_index_root(const struct orbax_index *x, char *root, size_t size)
 
     char deeper[64];
     size_t n = 0;
+    int levels = 2;
 
     snprintf(root, size, "%s", "");
     for (size_t i = 0; n == 0 && i < sizeof roots / sizeof *roots; i++) {
@@ -213,10 +214,13 @@ size_t orbax_index_root(const struct orbax_index *x, char *root, size_t size)
         if (n > 0)
             snprintf(root, size, "%s", roots[i]);
     }
-    /* flax's own collections, which some keep whole where params belong. */
-    snprintf(deeper, sizeof deeper, "%sparams/", root);
-    if (n > 0 && count_below(x, deeper) == n)
-        snprintf(root, size, "%s", deeper);
+    /* A model's variables, params among them, may be what is optimized. */
+    while (n > 0 && levels-- > 0) {
+        snprintf(deeper, sizeof deeper, "%sparams/", root);
+        n = count_below(x, deeper);
+        if (n > 0)
+            snprintf(root, size, "%s", deeper);
+    }
     return strlen(root);
 }
 

@@ -39,8 +39,8 @@ int orbax_index_guess(struct store *store, struct orbax_index *out,
 void orbax_index_done(struct orbax_index *x);
 
 /*
- * How many bytes of the paths lead to the parameters: up to and including the
- * '/' behind target or params; 0 where there is neither.
+ * What all paths of parameters begin with, into root, and its length: up to and
+ * including the '/' behind target or params; "" where there is neither.
  */
 size_t orbax_index_root(const struct orbax_index *x, char *root, size_t size);
 

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 
+#include "checkpoint/orbax_index.h"
 #include "records.h"
 
 /* What each version writes: its cases, and whether in the older layout. */
@@ -157,6 +158,69 @@ START_TEST(test_lost)
 }
 END_TEST
 
+/* Uploads leave the optimizer's state out, and the step with it. */
+START_TEST(test_no_step)
+{
+    struct checkpoint *c;
+
+    records_load(&records, "orbax-0.12.8");
+    c = open_steal(without("folders", "state."));
+    compare(c, "folders");
+    ck_assert_int_eq(c->step, -1);
+    checkpoint_free(c);
+    records_done(&records);
+}
+END_TEST
+
+static void check_root(const char *const *leaves, const char *want)
+{
+    struct orbax_index x = { 0 };
+    struct buf b = BUF_INIT(4096);
+    struct error err;
+    char root[64];
+
+    buf_puts(&b, "{\"tree_metadata\": {");
+    for (size_t i = 0; leaves[i]; i++) {
+        const char *p = leaves[i];
+
+        buf_printf(&b, "%s\"%s\": {\"key_metadata\": [", i ? "," : "", p);
+        for (size_t n; *p; p += n + (p[n] == '/')) {
+            n = strcspn(p, "/");
+            buf_printf(&b, "%s{\"key\": \"%.*s\"}", p == leaves[i] ? "" : ",",
+                       (int)n, p);
+        }
+        buf_puts(&b, "]}");
+    }
+    buf_puts(&b, "}}");
+    ck_ok(orbax_index_read(b.data, b.len, "_METADATA", &x, &err), &err);
+    ck_assert_uint_eq(orbax_index_root(&x, root, sizeof root), strlen(want));
+    ck_assert_str_eq(root, want);
+    orbax_index_done(&x);
+    buf_done(&b);
+}
+
+START_TEST(test_roots)
+{
+    static const struct {
+        const char *leaves[4];
+        const char *root;
+    } trees[] = {
+        { { "target/a/b", "state/step" }, "target/" },
+        { { "optimizer/target/a", "optimizer/state/step" },
+          "optimizer/target/" },
+        { { "_optimizer/target/a", "params_axes/a" }, "_optimizer/target/" },
+        { { "params/a", "opt_state/0/mu/params/a", "step" }, "params/" },
+        { { "params/params/a", "params/stats/m", "step" }, "params/params/" },
+        { { "target/params/a" }, "target/params/" },
+        { { "encoder/a", "decoder/params/a" }, "" },
+        { { "target" }, "" },
+    };
+
+    for (size_t i = 0; i < sizeof trees / sizeof *trees; i++)
+        check_root(trees[i].leaves, trees[i].root);
+}
+END_TEST
+
 /* Where the index is lost, a database still tells what it holds. */
 START_TEST(test_no_index)
 {
@@ -291,8 +355,10 @@ END_TEST
 
 int main(void)
 {
-    const TTest *tests[] = { test_lost, test_no_index, test_damaged_index,
-                             test_unfinished_step, test_items };
+    const TTest *tests[] = { test_no_step,       test_roots,
+                             test_lost,          test_no_index,
+                             test_damaged_index, test_unfinished_step,
+                             test_items };
     Suite *suite = suite_create("orbax");
     TCase *tc = tcase_create("versions");
     SRunner *runner;
