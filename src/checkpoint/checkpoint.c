@@ -214,7 +214,7 @@ int checkpoint_open_path(const char *path, struct checkpoint **out,
     free(folder);
     if (rc)
         return rc;
-    if (!strcmp(name, "checkpoint"))
+    if (locate_is_mark(name))
         return checkpoint_open_steal(store, "", out, err);
     return open_file_steal(store, name, out, err);
 }

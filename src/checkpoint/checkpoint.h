@@ -31,7 +31,8 @@ struct checkpoint {
 };
 
 /*
- * Opens what path names: a checkpoint folder, its "checkpoint" file, or a
+ * Opens what path names: a checkpoint folder, the file in it that makes it one
+ * ("checkpoint", "_METADATA", "manifest.ocdbt"), or a
  * model_dir (its latest finished step). *out is the caller's.
  */
 int checkpoint_open_path(const char *path, struct checkpoint **out,

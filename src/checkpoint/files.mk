@@ -22,6 +22,7 @@ libcore_a_SOURCES += \
 	%D%/shard.c %D%/shard.h \
 	%D%/shuffle.c %D%/shuffle.h \
 	%D%/snappy.c %D%/snappy.h \
+	%D%/sniff.c %D%/sniff.h \
 	%D%/spec.c %D%/spec.h \
 	%D%/t5x.c %D%/t5x.h \
 	%D%/tree.c %D%/tree.h \

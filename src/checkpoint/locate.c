@@ -13,18 +13,16 @@
 #include "checkpoint/locate.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/num.h"
 #include "checkpoint/layout.h"
 #include "checkpoint/listing.h"
 #include "checkpoint/orbax.h"
+#include "checkpoint/sniff.h"
 #include "checkpoint/t5x.h"
 
 enum {
     LOCATE_LEVELS = 4, /* folders looked into, one inside the other */
-    SNIFF_BYTES = 64,
 };
 
 #define T5X_INDEX "checkpoint"
@@ -32,7 +30,6 @@ enum {
 #define ORBAX "an Orbax checkpoint"
 #define ZARR_HINT                                                              \
     "this is one array; name the checkpoint's folder, with its index file"
-#define MODEL_HINT "this looks like a converted model already"
 
 static const struct layout layouts[] = {
     { T5X_INDEX, T5X, "", locate_open_index },
@@ -46,79 +43,19 @@ static const struct layout layouts[] = {
     { "default/_METADATA", ORBAX, "", orbax_open },
     { ".zarray", "a zarr array", ZARR_HINT, NULL },
     { "zarr.json", "a zarr 3 array or group", ZARR_HINT, NULL },
-    { "model.safetensors", "a safetensors model", MODEL_HINT, NULL },
-    { "model.safetensors.index.json", "a safetensors model", MODEL_HINT, NULL },
+    { "model.safetensors", "a safetensors model", SNIFF_MODEL_HINT, NULL },
+    { "model.safetensors.index.json", "a safetensors model", SNIFF_MODEL_HINT,
+      NULL },
 };
-
-/* What an index file turns out to be when it is not msgpack. */
-static const struct {
-    size_t offset;
-    const char *bytes;
-    size_t len;
-    const char *what;
-    const char *hint;
-} magics[] = {
-    { 0, "model_checkpoint_path", 21,
-      "the index of a TensorFlow 1 checkpoint (Mesh TensorFlow)",
-      "only T5X checkpoints can be read; T5X's own scripts convert these" },
-    { 8, "{\"", 2, "a safetensors file", MODEL_HINT },
-    { 8, "{}", 2, "a safetensors file", MODEL_HINT },
-    { 0, "\x1f\x8b", 2, "a gzip file", "unpack it first" },
-    { 0, "\x28\xb5\x2f\xfd", 4, "a zstd file", "unpack it first" },
-    { 0, "PK\x03\x04", 4, "a zip file", "unpack it first" },
-    { 0, "version https://git-lfs", 23, "a Git LFS pointer",
-      "fetch the file itself with git lfs pull" },
-    { 0, "{", 1, "a JSON file", "name the checkpoint's folder instead" },
-};
-
-static int refuse_format(const char *name, const char *what, const char *hint,
-                         struct error *err)
-{
-    error_set(err, ERR_FORMAT, "%.300s looks like %s", name, what);
-    error_subject(err, "%s", name);
-    error_expected(err, "a T5X or Orbax checkpoint");
-    error_actual(err, "%s", what);
-    return error_hint(err, "%s", hint);
-}
-
-/* Whether head, the first len bytes of the object, begins a msgpack map. */
-static int sniff(const char *name, const unsigned char *head, size_t len,
-                 struct error *err)
-{
-    for (size_t i = 0; i < sizeof magics / sizeof *magics; i++)
-        if (len >= magics[i].offset + magics[i].len &&
-            !memcmp(head + magics[i].offset, magics[i].bytes, magics[i].len))
-            return refuse_format(name, magics[i].what, magics[i].hint, err);
-    if (len == 0) {
-        error_set(err, ERR_INDEX, "%.300s is empty", name);
-        error_subject(err, "%s", name);
-        return error_hint(err, "copy the checkpoint again");
-    }
-    if ((head[0] & 0xf0) == 0x80 || head[0] == 0xde || head[0] == 0xdf)
-        return 0;
-    return refuse_format(name, "something other than a msgpack index",
-                         "the file called checkpoint in a T5X checkpoint is "
-                         "its index",
-                         err);
-}
 
 int locate_open_index(struct checkpoint *c, const char *folder,
                       const char *object, struct error *err)
 {
-    unsigned char head[SNIFF_BYTES];
     char name[STORE_NAME_MAX + 1];
-    uint64_t size = 0;
-    size_t len = 0;
     int rc = layout_join(name, folder, object, err);
 
     if (!rc)
-        rc = store_size(c->store, name, &size, err);
-    if (!rc) {
-        len = (size_t)num_min(size, sizeof head);
-        rc = store_read(c->store, name, 0, head, len, err);
-    }
-    if (!rc)
-        rc = sniff(name, head, len, err);
+        rc = sniff_index(c->store, name, err);
     return rc ? rc : t5x_open(c, folder, object, err);
 }
 
@@ -130,6 +67,14 @@ static void expect_marks(struct store *s, const char *folder)
     for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
         if (layout_join(path, folder, layouts[i].mark, NULL) == 0)
             store_soon(s, STORE_SOON_SIZE, path, 0, 0);
+}
+
+bool locate_is_mark(const char *name)
+{
+    for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
+        if (layouts[i].open && !strcmp(layouts[i].mark, name))
+            return true;
+    return false;
 }
 
 /* The layout of folder itself; NULL if it has none. */
@@ -396,8 +341,8 @@ int locate_open(struct checkpoint *c, const char *folder,
     int rc;
 
     if (!layout->open)
-        return refuse_format(*folder ? folder : c->store->label, layout->what,
-                             layout->hint, err);
+        return sniff_refuse(*folder ? folder : c->store->label, layout->what,
+                            layout->hint, err);
     snprintf(part, sizeof part, "%.*s", slash ? (int)(slash - layout->mark) : 0,
              layout->mark);
     rc = layout_join(inner, folder, part, err);

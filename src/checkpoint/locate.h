@@ -4,6 +4,8 @@
 #ifndef SWITCHYARD_CHECKPOINT_LOCATE_H
 #define SWITCHYARD_CHECKPOINT_LOCATE_H
 
+#include <stdbool.h>
+
 #include "checkpoint/checkpoint.h"
 
 /* A kind of checkpoint, known by an object that its folder holds. */
@@ -24,6 +26,9 @@ struct layout {
 int locate_checkpoint(struct checkpoint *c, const char *folder,
                       char found[static STORE_NAME_MAX + 1],
                       const struct layout **layout, struct error *err);
+
+/* Whether a folder with a file of that name is a checkpoint. */
+bool locate_is_mark(const char *name);
 
 /* Opens what locate_checkpoint() found; refuses what cannot be read. */
 int locate_open(struct checkpoint *c, const char *folder,

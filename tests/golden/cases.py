@@ -159,6 +159,11 @@ good("orbax-steps", "a manager's folder: the latest step, not one that is "
      "being written", BARE, orbax="steps", modes=("default",),
      change=(("write", "checkpoint/20.orbax-checkpoint-tmp-3/default/_METADATA",
               "{}"),))
+good("orbax-the-file", "_METADATA is named, not its folder",
+     checkpoint="orbax", modes=("default",), path="checkpoint/_METADATA")
+good("orbax-the-manifest", "a database's manifest is named, not its folder",
+     checkpoint="orbax-zarr3", modes=("default",),
+     path="checkpoint/manifest.ocdbt")
 good("orbax-no-index", "a database whose _METADATA is lost still names its "
      "arrays", checkpoint="orbax-zarr3", modes=("default",),
      words=("_METADATA",), change=(("remove", "checkpoint/_METADATA"),))
