@@ -1,5 +1,6 @@
 /*
- * One request on its way; private to fetch.c, call.c and judge.c.
+ * One request on its way; private to fetch.c, engine.c, call.c, lines.c
+ * and judge.c.
  *
  * Members belong to the engine's thread but for those said to be shared.
  */
@@ -24,7 +25,8 @@ struct fetch_call {
     struct fetch_request q;
     char shown[CALL_SHOWN_MAX + 1];
     uint64_t began;    /* milliseconds of call_now(); 0: not yet */
-    unsigned cost;     /* of failures since the last progress */
+    unsigned failures; /* since the last progress */
+    unsigned cost;     /* of those */
     uint64_t start_at; /* not before */
 
     struct url first; /* what was asked for */
@@ -79,6 +81,9 @@ void call_free(struct fetch_call *c);
 
 /* Makes an easy handle for the next attempt, at c->at. */
 int call_start(struct fetch_call *c, struct error *err);
+
+/* Makes c->lines for the next attempt. */
+int lines_make(struct fetch_call *c, struct error *err);
 
 /* Drops the attempt's handle, which no multi handle holds. */
 void call_stop(struct fetch_call *c);

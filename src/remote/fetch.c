@@ -22,6 +22,7 @@ enum {
     STALL_SECONDS = 20,
     SECONDS = 120,
     ATTEMPTS = 8,
+    PAUSE = 200,
 };
 
 static void init_once(void)
@@ -46,6 +47,7 @@ static int set_options(struct fetch *f, const struct fetch_options *o,
     to->stall_seconds = or_default(o->stall_seconds, STALL_SECONDS);
     to->seconds = or_default(o->seconds, SECONDS);
     to->attempts = or_default(o->attempts, ATTEMPTS);
+    to->pause = or_default(o->pause, PAUSE);
     f->texts[0] =
         strdup(o->user_agent ? o->user_agent : "switchyard/" PACKAGE_VERSION);
     f->texts[1] = o->ca_file && *o->ca_file ? strdup(o->ca_file) : NULL;

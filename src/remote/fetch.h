@@ -45,6 +45,7 @@ struct fetch_options {
     unsigned stall_seconds;      /* without a byte: try again [20] */
     unsigned seconds;            /* time of a request that says none [120] */
     unsigned attempts;           /* at most, without progress [8] */
+    unsigned pause;              /* milliseconds before the second [200] */
 };
 
 int fetch_new(const struct fetch_options *o, struct fetch **out,

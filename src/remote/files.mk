@@ -17,6 +17,7 @@ libcore_a_SOURCES += \
 	%D%/https.c \
 	%D%/judge.c \
 	%D%/known.c %D%/known.h \
+	%D%/lines.c \
 	%D%/location.c %D%/location.h \
 	%D%/message.c %D%/message.h \
 	%D%/objects.c %D%/objects.h \

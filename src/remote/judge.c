@@ -4,7 +4,7 @@
  * A failure that may pass costs something, by its kind, and any new byte wipes
  * the slate clean: so a server that breaks connections now and then never
  * exhausts a request's attempts, and one that is dead does so in seconds. The
- * pause grows with the cost, and is spread at random, so that many requests
+ * pause grows with each failure, and is spread at random, so that many requests
  * that failed together do not come back together.
  *
  * An attempt that follows a failure begins at the first URL again, since what a
@@ -19,8 +19,7 @@
 #include "remote/head.h"
 
 enum {
-    PAUSE_FIRST = 200, /* milliseconds */
-    PAUSE_MAX = 10000,
+    PAUSE_MAX = 10000,    /* milliseconds */
     RETRY_AFTER_MAX = 60, /* seconds */
     VALUE_MAX = 8192,
 };
@@ -218,11 +217,11 @@ static uint64_t retry_after(const struct fetch_call *c)
 }
 
 /* Half of it is fixed, half by chance. */
-static uint64_t pause_for(unsigned cost, uint32_t random)
+static uint64_t pause_for(const struct fetch_call *c, uint32_t random)
 {
-    uint64_t most = PAUSE_FIRST;
+    uint64_t most = c->options->pause;
 
-    for (unsigned i = 1; i < cost && most < PAUSE_MAX; i++)
+    for (unsigned i = 1; i < c->failures && most < PAUSE_MAX; i++)
         most *= 2;
     most = num_min(most, PAUSE_MAX);
     return most / 2 + random % (most / 2 + 1);
@@ -253,8 +252,11 @@ static enum verdict again(struct fetch_call *c, unsigned cost, const char *why,
     struct url first = { .port = 0 };
     int rc;
 
-    c->cost = c->got > c->got_before ? cost : c->cost + cost;
-    wait = num_max(pause_for(c->cost, random), retry_after(c));
+    if (c->got > c->got_before)
+        c->cost = c->failures = 0;
+    c->cost += cost;
+    c->failures++;
+    wait = num_max(pause_for(c, random), retry_after(c));
     if (now + wait >= call_deadline(c))
         return out_of_time(c, why);
     if (c->cost >= c->options->attempts) {

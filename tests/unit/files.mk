@@ -17,6 +17,8 @@ UNIT_TESTS = \
 	%D%/test_digest \
 	%D%/test_dtype \
 	%D%/test_flax \
+	%D%/test_fetch \
+	%D%/test_fetch_policy \
 	%D%/test_gin \
 	%D%/test_gin_find \
 	%D%/test_gin_load \
@@ -73,6 +75,8 @@ THREAD_TESTS = \
 	%D%/test_convert \
 	%D%/test_db \
 	%D%/test_digest \
+	%D%/test_fetch \
+	%D%/test_fetch_policy \
 	%D%/test_jobs \
 	%D%/test_jobs_work \
 	%D%/test_log \
@@ -86,7 +90,8 @@ THREAD_TESTS = \
 	%D%/test_worker \
 	%D%/test_workspace
 
-noinst_HEADERS = %D%/folder_fixture.h %D%/ocdbt_build.h %D%/unit.h
+noinst_HEADERS = %D%/fetch_fixture.h %D%/folder_fixture.h %D%/http_fixture.h %D%/ocdbt_build.h \
+	%D%/unit.h
 if HAVE_CHECK
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
