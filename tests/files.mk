@@ -21,6 +21,7 @@ EXTRA_DIST += \
 	%D%/dev/stages.sh \
 	%D%/e2e/conftest.py \
 	%D%/e2e/invariants.py \
+	%D%/e2e/flaky.py \
 	%D%/e2e/test_client.py \
 	%D%/e2e/test_command.py \
 	%D%/e2e/test_edge.py \
@@ -28,6 +29,7 @@ EXTRA_DIST += \
 	%D%/e2e/test_gin.py \
 	%D%/e2e/test_jobs.py \
 	%D%/e2e/test_kill.py \
+	%D%/e2e/test_remote.py \
 	%D%/e2e/test_service.py \
 	%D%/e2e/test_transformers.py \
 	%D%/e2e/test_uploads.py \
@@ -37,6 +39,7 @@ EXTRA_DIST += \
 	%D%/gin/compare.py \
 	%D%/gin/fuzz.py \
 	%D%/gin/reference.py \
+	%D%/e2e/web.py \
 	%D%/golden/cases \
 	%D%/golden/cases.py \
 	%D%/golden/make.py \

@@ -24,11 +24,7 @@ enum {
     SURPLUS_MAX = 1 << 20,
     BUFFER_BYTES = 256 * 1024,
     RATE_MIN = 32, /* bytes in a millisecond: slower ones end some time */
-    RANGE_MAX = 80,
-    SIGNED_MAX = 16384, /* bytes of a signature's headers */
 };
-
-#define RANGE_NAME "Range: "
 
 uint64_t call_now(void)
 {

@@ -3,11 +3,19 @@
  * and who asks. What the caller added and his token go to the first origin
  * only, wherever redirects lead.
  */
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "remote/call.h"
+
+enum {
+    RANGE_MAX = 80,
+    SIGNED_MAX = 16384, /* bytes of a signature's headers */
+};
+
+#define RANGE_NAME "Range: "
 
 static int add_line(struct fetch_call *c, const char *line, struct error *err)
 {
@@ -54,8 +62,11 @@ static int add_range(struct fetch_call *c, struct error *err)
 /* Whether a secret may go there in the clear. */
 static bool is_safe(const struct url *u)
 {
+    unsigned char quad[4];
+
     return !strcmp(u->scheme, "https") || !strcmp(u->host, "localhost") ||
-           !strncmp(u->host, "127.", 4) || !strcmp(u->host, "::1");
+           (u->ipv6 && !strcmp(u->host, "::1")) ||
+           (inet_pton(AF_INET, u->host, quad) == 1 && quad[0] == 127);
 }
 
 static int add_bearer(struct fetch_call *c, struct error *err)

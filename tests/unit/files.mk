@@ -90,7 +90,8 @@ THREAD_TESTS = \
 	%D%/test_worker \
 	%D%/test_workspace
 
-noinst_HEADERS = %D%/fetch_fixture.h %D%/folder_fixture.h %D%/http_fixture.h %D%/ocdbt_build.h \
+noinst_HEADERS = %D%/fetch_fixture.h %D%/folder_fixture.h \
+	%D%/http_fixture.h %D%/ocdbt_build.h \
 	%D%/unit.h
 if HAVE_CHECK
 check_PROGRAMS += $(UNIT_TESTS)
