@@ -139,8 +139,8 @@ int cli_take_checkpoint(void *ctx, const char *value, struct error *err);
 /* How URLs are fetched. */
 #define CLI_REMOTE_OPTIONS                                                     \
     { "token-file", "FILE",                                                    \
-      "a token for the source's server; there is\nSWITCHYARD_SOURCE_TOKEN, "   \
-      "too, and the usual variables",                                          \
+      "a token for the source's server; there are\nalso "                      \
+      "SWITCHYARD_SOURCE_TOKEN and the usual\nvariables",                      \
       NULL, cli_apply_token_file },                                            \
         { "ca-file", "FILE",                                                   \
           "certificate authorities to trust, instead of the\nsystem's", NULL,  \
