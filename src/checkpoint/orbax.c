@@ -93,7 +93,7 @@ static int open_array(struct checkpoint *c, const char *folder,
 }
 
 int orbax_soon(struct checkpoint *c, const char *folder, const char *param,
-               struct error *err)
+               bool zarr3, struct error *err)
 {
     char path[STORE_NAME_MAX + 1];
     int rc = find_database(c, folder, err);
@@ -101,9 +101,9 @@ int orbax_soon(struct checkpoint *c, const char *folder, const char *param,
     if (rc)
         return rc;
     if (c->database)
-        zarr_soon_meta(c->database, param);
+        zarr_soon_meta(c->database, param, true);
     else if (!layout_join(path, folder, param, NULL))
-        zarr_soon_meta(c->store, path);
+        zarr_soon_meta(c->store, path, zarr3);
     return 0;
 }
 
@@ -184,7 +184,8 @@ static int add_all(struct checkpoint *c, const char *folder,
     for (size_t i = 0; i < x->count && !rc; i++) {
         for (; soon < x->count && soon < i + SOON && !rc; soon++)
             if (!strncmp(x->leaves[soon].path, root, skip))
-                rc = orbax_soon(c, folder, x->leaves[soon].param, err);
+                rc =
+                    orbax_soon(c, folder, x->leaves[soon].param, x->zarr3, err);
         if (!rc && !strncmp(x->leaves[i].path, root, skip))
             rc = orbax_add(c, folder, x->leaves[i].param,
                            x->leaves[i].path + skip, err);

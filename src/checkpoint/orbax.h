@@ -31,9 +31,12 @@ const char *orbax_placeholder(const char *text);
 int orbax_add(struct checkpoint *c, const char *folder, const char *param,
               const char *name, struct error *err);
 
-/* Says that orbax_add() will be called for it, as store_soon() does. */
+/*
+ * Says that orbax_add() will be called for it, as store_soon() does; whether
+ * the index says that it is of zarr 3.
+ */
 int orbax_soon(struct checkpoint *c, const char *folder, const char *param,
-               struct error *err);
+               bool zarr3, struct error *err);
 
 /*
  * Makes the one whole number in the array param c's step, if it is that; no

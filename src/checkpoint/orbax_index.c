@@ -119,6 +119,7 @@ int orbax_index_read(const void *text, size_t len, const char *name,
     if (rc)
         return rc;
     tree = json_object_get(json, "tree_metadata");
+    x.zarr3 = json_is_true(json_object_get(json, "use_zarr3"));
     if (!json_is_object(tree))
         rc = refuse(name, "holds no tree_metadata", err);
     json_object_foreach (tree, key, leaf) {

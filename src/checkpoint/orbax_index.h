@@ -4,6 +4,7 @@
 #ifndef SWITCHYARD_CHECKPOINT_ORBAX_INDEX_H
 #define SWITCHYARD_CHECKPOINT_ORBAX_INDEX_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "store/store.h"
@@ -19,6 +20,7 @@ struct orbax_index {
     struct orbax_leaf *leaves;
     size_t count;
     size_t cap;
+    bool zarr3; /* what the index says of them; only a hint */
 };
 
 /*

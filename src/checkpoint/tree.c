@@ -246,7 +246,7 @@ static int add_placeholder(struct walk *w, const struct msgpack_item *item,
     if (!p->param)
         return error_memory(err);
     w->pending_count++;
-    return orbax_soon(w->c, w->folder, param, err);
+    return orbax_soon(w->c, w->folder, param, false, err);
 }
 
 static int open_leaf(struct walk *w, const struct msgpack_item *item,

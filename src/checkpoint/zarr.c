@@ -24,12 +24,12 @@ int zarr_open(struct store *store, const char *folder, const char *name,
     return error_expected(err, "a file called .zarray or zarr.json");
 }
 
-void zarr_soon_meta(struct store *store, const char *folder)
+void zarr_soon_meta(struct store *store, const char *folder, bool zarr3)
 {
     static const char *const files[] = { ".zarray", "zarr.json" };
     char object[STORE_NAME_MAX + 1];
 
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+    for (size_t i = 0; i < (zarr3 ? 2 : 1); i++)
         if (!zarr_join(object, folder, files[i], "", NULL))
             store_soon(store, STORE_SOON_GET, object, 0, ZARR_META_BYTES_USUAL);
 }

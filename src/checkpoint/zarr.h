@@ -15,7 +15,10 @@
 int zarr_open(struct store *store, const char *folder, const char *name,
               struct array **out, struct error *err);
 
-/* Says that zarr_open() will be called for that folder, as store_soon(). */
-void zarr_soon_meta(struct store *store, const char *folder);
+/*
+ * Says that zarr_open() will be called for that folder, as store_soon();
+ * whether zarr.json will be asked for, too.
+ */
+void zarr_soon_meta(struct store *store, const char *folder, bool zarr3);
 
 #endif

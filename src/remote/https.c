@@ -94,16 +94,30 @@ static bool names_index(const struct store *s)
     return slash && !strcmp(slash, "/checkpoint");
 }
 
+/* Whether what makes a folder a T5X or Orbax checkpoint is in it. */
+static bool is_folder(struct store *s)
+{
+    static const char *const marks[] = { "checkpoint", "_METADATA",
+                                         "manifest.ocdbt" };
+    uint64_t size;
+
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        store_soon(s, STORE_SOON_SIZE, marks[i], 0, 0);
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        if (store_size(s, marks[i], &size, NULL) == 0)
+            return true;
+    return false;
+}
+
 int remote_open_https(struct fetch *f, const char *url,
                       const struct remote_options *o, struct store **out,
                       char folder[static STORE_NAME_MAX + 1], struct error *err)
 {
     struct store *s = NULL;
-    uint64_t size;
     int rc = open_folder(f, url, false, o, &s, err);
 
     /* Is .../checkpoint the index, or a folder of that name with one in it? */
-    if (!rc && names_index(s) && store_size(s, "checkpoint", &size, NULL)) {
+    if (!rc && names_index(s) && !is_folder(s)) {
         store_free(s);
         s = NULL;
         rc = open_folder(f, url, true, o, &s, err);
