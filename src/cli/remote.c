@@ -164,6 +164,11 @@ int cli_remote_file(struct cli_remote *r, const char *text,
                  f.name);
         rc = store_get(f.store, path, f.text.max, &f.text, err);
     }
+    if (rc == ERR_NOT_FOUND && !url_is(local_path(text))) {
+        error_set(err, ERR_NOT_FOUND,
+                  "cannot open %.300s: there is no such file", text);
+        error_subject(err, "%.200s", text);
+    }
     if (rc)
         cli_file_done(&f);
     else

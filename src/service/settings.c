@@ -119,7 +119,7 @@ static const struct setting table[] = {
       .type = SETTING_TIME,
       .fallback = "30d",
       .max = 3650 * DAY,
-      .help = "a job that ended this long ago is forgotten; 0: never.\n"
+      .help = "a job that ended this long ago is forgotten; 0:\nnever. "
               "Its model stays" },
     { .name = "jobs-at-once",
       AT(jobs_at_once),
