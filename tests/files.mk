@@ -22,6 +22,7 @@ EXTRA_DIST += \
 	%D%/e2e/conftest.py \
 	%D%/e2e/invariants.py \
 	%D%/e2e/flaky.py \
+	%D%/e2e/servers.py \
 	%D%/e2e/test_client.py \
 	%D%/e2e/test_command.py \
 	%D%/e2e/test_edge.py \
@@ -31,6 +32,7 @@ EXTRA_DIST += \
 	%D%/e2e/test_kill.py \
 	%D%/e2e/test_remote.py \
 	%D%/e2e/test_service.py \
+	%D%/e2e/test_sources.py \
 	%D%/e2e/test_transformers.py \
 	%D%/e2e/test_uploads.py \
 	%D%/e2e/test_uploads_clients.py \

@@ -32,8 +32,11 @@ enum value {
     VALUES,
 };
 
+enum { SCHEMES = 3 };
+
 struct credentials {
     char *values[VALUES]; /* NULL: not given */
+    bool loaded[SCHEMES];
 };
 
 /* The first that is set and not empty counts. */
@@ -167,27 +170,56 @@ static int take_file(struct credentials *c, enum value v, const char *path,
     return rc;
 }
 
+/* gcloud's own setting has the path of the API behind the host. */
+static int take_gcs_endpoint(struct credentials *c, char *const *envp,
+                             struct error *err)
+{
+    static const char name[] = "CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE";
+    static const char path[] = "/storage/v1";
+    const char *text = lookup(envp, name);
+    char *endpoint;
+    size_t len;
+    int rc = text ? set(c, GCS_ENDPOINT, name, text, err) : 0;
+
+    if (!text || rc)
+        return rc;
+    endpoint = c->values[GCS_ENDPOINT];
+    len = strlen(endpoint);
+    while (len > 0 && endpoint[len - 1] == '/')
+        endpoint[--len] = '\0';
+    if (len > sizeof path && !strcmp(endpoint + len - sizeof path + 1, path))
+        endpoint[len - sizeof path + 1] = '\0';
+    return 0;
+}
+
+/* As Google's own libraries find out without asking the network. */
+static int take_gcs_machine(struct credentials *c, struct error *err)
+{
+    struct buf b = BUF_INIT(256);
+    int rc = 0;
+
+    if (file_read("/sys/class/dmi/id/product_name", &b, NULL) == 0 &&
+        b.len >= 6 && !memcmp(b.data, "Google", 6))
+        rc = set(c, GCS_METADATA, "metadata", "metadata.google.internal", err);
+    buf_done(&b);
+    return rc;
+}
+
 static int take_gcs(struct credentials *c, char *const *envp, struct error *err)
 {
     const char *path = lookup(envp, "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE");
-    char vendor[64] = "";
-    struct buf b = BUF_INIT(sizeof vendor);
     int rc = 0;
 
-    if (c->values[GCS_ENDPOINT]) {
+    if (c->values[GCS_ENDPOINT]) { /* an emulator */
         wipe(&c->values[GCS_TOKEN]);
         wipe(&c->values[GCS_METADATA]);
         return 0;
     }
-    if (!c->values[GCS_TOKEN] && path)
+    rc = take_gcs_endpoint(c, envp, err);
+    if (!rc && !c->values[GCS_TOKEN] && path)
         rc = take_file(c, GCS_TOKEN, path, true, err);
-    if (rc || c->values[GCS_TOKEN] || c->values[GCS_METADATA])
-        return rc;
-    /* As Google's own libraries find out without asking the network. */
-    if (file_read("/sys/class/dmi/id/product_name", &b, NULL) == 0 &&
-        b.len > 6 && !memcmp(b.data, "Google", 6))
-        rc = set(c, GCS_METADATA, "metadata", "metadata.google.internal", err);
-    buf_done(&b);
+    if (!rc && !c->values[GCS_TOKEN] && !c->values[GCS_METADATA])
+        rc = take_gcs_machine(c, err);
     return rc;
 }
 
@@ -311,7 +343,7 @@ static const struct {
     enum value first;
     enum value last;
     int (*take)(struct credentials *c, char *const *envp, struct error *err);
-} schemes[] = {
+} schemes[SCHEMES] = {
     { "gs", GCS_TOKEN, GCS_METADATA, take_gcs },
     { "s3", S3_KEY, S3_STYLE, take_s3 },
     { "hf", HF_TOKEN, HF_ENDPOINT, take_hf },
@@ -328,9 +360,10 @@ int credentials_load(struct credentials *c, char *const *envp, const char *url,
 {
     int rc = 0;
 
-    for (size_t i = 0; !rc && i < sizeof schemes / sizeof *schemes; i++) {
-        if (!url_has_scheme(url, schemes[i].scheme))
+    for (size_t i = 0; !rc && i < SCHEMES; i++) {
+        if (c->loaded[i] || !url_has_scheme(url, schemes[i].scheme))
             continue;
+        c->loaded[i] = true;
         rc = take_environment(c, envp, schemes[i].first, schemes[i].last, err);
         if (!rc)
             rc = schemes[i].take(c, envp, err);

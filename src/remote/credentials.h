@@ -8,7 +8,8 @@
  *   gs   CLOUDSDK_AUTH_ACCESS_TOKEN, CLOUDSDK_AUTH_ACCESS_TOKEN_FILE,
  *        GOOGLE_OAUTH_ACCESS_TOKEN; else, on Google's machines, the metadata
  *        server (GCE_METADATA_HOST); GOOGLE_CLOUD_QUOTA_PROJECT pays;
- *        STORAGE_EMULATOR_HOST is another server, to which no token goes.
+ *        CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE is another server,
+ *        STORAGE_EMULATOR_HOST another to which no token goes.
  *   s3   AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN; else the
  *        profile AWS_PROFILE ("default") in AWS_SHARED_CREDENTIALS_FILE
  *        (~/.aws/credentials) and AWS_CONFIG_FILE (~/.aws/config);

@@ -56,6 +56,7 @@ static struct remote_options load(const char *url, struct credentials **c)
 
     ck_ok(credentials_new(c, &err), &err);
     ck_ok(credentials_load(*c, envp, url, &err), &err);
+    ck_ok(credentials_load(*c, envp, url, &err), &err); /* once is enough */
     credentials_fill(*c, &o);
     return o;
 }
@@ -108,6 +109,13 @@ START_TEST(test_gcs)
 
     ENVIRONMENT("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE={F}/none");
     ck_fails(fresh("gs://b"), &err, ERR_NOT_FOUND, "/none");
+
+    ENVIRONMENT("CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE=https://e/storage/v1/",
+                "CLOUDSDK_AUTH_ACCESS_TOKEN=t");
+    o = load("gs://b/x", &c);
+    ck_assert_str_eq(o.gcs_endpoint, "https://e");
+    ck_assert_str_eq(o.gcs_token, "t");
+    credentials_free(c);
 
     ENVIRONMENT("STORAGE_EMULATOR_HOST=localhost:1", "GCE_METADATA_HOST=h",
                 "CLOUDSDK_AUTH_ACCESS_TOKEN=t");
