@@ -103,6 +103,8 @@ static const char *const meanings[ERROR_COUNT] = {
                        "before. A new request needs a new key.",
     [ERR_JOB_STATE] = "The job has ended already, or has not ended yet.",
     [ERR_LEASE] = "The job was given to another worker.",
+    [ERR_DIFFERENT] = "What was written was read again, and is not what was to "
+                      "be written: the disk or its memory is to be suspected.",
     [ERR_ATTEMPTS] = "The job was started several times, and the service died "
                      "each time.",
     [ERR_QUOTA] = "All uploads and models together may not become larger. "

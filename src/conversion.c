@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "verify.h"
 
 /* config.json and gin files are a few kilobytes; larger ones are mistakes. */
 enum { MAX_STATED_FILE = 4 << 20 };
@@ -131,6 +132,16 @@ static int set_allow_missing(struct request *r, const char *value,
     return rc;
 }
 
+static int set_verify(struct request *r, const char *value, struct error *err)
+{
+    int verify = 0;
+    int rc = choose("verify", booleans, value, &verify, err);
+
+    if (!rc)
+        r->verify = verify != 0;
+    return rc;
+}
+
 static const struct {
     const char *name;
     int (*set)(struct request *r, const char *value, struct error *err);
@@ -140,6 +151,7 @@ static const struct {
     { "max_shard_size", set_max_shard_size },
     { "compat", set_compat },
     { "allow_missing_chunks", set_allow_missing },
+    { "verify", set_verify },
 };
 
 int request_set(struct request *r, const char *name, const char *value,
@@ -298,6 +310,31 @@ void conversion_done(struct conversion *c)
     *c = (struct conversion){ NULL, NULL, NULL };
 }
 
+bool conversion_allows_missing(const struct request *r)
+{
+    return r->allow_missing_chunks || r->compat == MODEL_REFERENCE;
+}
+
+/* ERR_DIFFERENT unless the sink holds what the plan gives. */
+static int read_again(const struct plan *p, struct sink *s,
+                      const struct convert_options *o, struct error *err)
+{
+    struct verify_report *report = NULL;
+    struct existing *written = NULL;
+    struct store *store = NULL;
+    int rc = sink_reread(s, &store, err);
+
+    if (!rc)
+        rc = existing_open_steal(store, "", &written, err);
+    if (!rc)
+        rc = verify_run(p, written, o, &report, err);
+    if (!rc)
+        rc = verify_check(report, err);
+    verify_report_free(report);
+    existing_free(written);
+    return rc;
+}
+
 int conversion_run(const struct conversion *c, const struct request *r,
                    struct sink *s, const struct convert_options *o,
                    struct convert_report *report, struct error *err)
@@ -305,9 +342,9 @@ int conversion_run(const struct conversion *c, const struct request *r,
     struct convert_options run = *o;
     int rc;
 
-    /* The reference reads chunks that are not there as zeros. */
-    if (r->allow_missing_chunks || r->compat == MODEL_REFERENCE)
-        run.allow_missing_chunks = true;
+    run.allow_missing_chunks = conversion_allows_missing(r);
     rc = convert_run(c->plan, s, &run, report, err);
+    if (!rc && r->verify)
+        rc = read_again(c->plan, s, &run, err);
     return rc ? rc : sink_publish(s, err);
 }

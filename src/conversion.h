@@ -30,6 +30,7 @@ struct request {
     enum dtype dtype; /* DTYPE_NONE: as the source */
     uint64_t max_shard_size;
     bool allow_missing_chunks;
+    bool verify; /* what was written is read again, before it is published */
 };
 
 /* As when nothing is stated: float32, 5 GB. */
@@ -38,8 +39,8 @@ void request_done(struct request *r);
 
 /*
  * Sets an option by name: "num_experts", "dtype", "max_shard_size", "compat",
- * "allow_missing_chunks". ERR_USAGE names the option, the value and what may
- * stand there; *known is false, with no error, for any other name.
+ * "allow_missing_chunks", "verify". ERR_USAGE names the option, the value and
+ * what may stand there; *known is false, with no error, for any other name.
  */
 int request_set(struct request *r, const char *name, const char *value,
                 bool *known, struct error *err);
@@ -86,7 +87,13 @@ int conversion_plan(struct checkpoint *steal, const struct request *r,
                     struct conversion *out, struct error *err);
 void conversion_done(struct conversion *c);
 
-/* convert_run() and sink_publish() in one. */
+/* Whether absent chunks read as their fill value, as the reference does it. */
+bool conversion_allows_missing(const struct request *r);
+
+/*
+ * convert_run() and sink_publish() in one; in between, where the request wants
+ * it, what was written is verified (ERR_DIFFERENT).
+ */
 int conversion_run(const struct conversion *c, const struct request *r,
                    struct sink *s, const struct convert_options *o,
                    struct convert_report *report, struct error *err);

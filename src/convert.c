@@ -150,8 +150,8 @@ int convert_run(const struct plan *p, struct sink *s,
     if (rc)
         goto out;
     if (o->progress) {
-        atomic_store(&o->progress->bytes_total, r.schedule.bytes);
-        atomic_store(&o->progress->chunks_total, r.schedule.chunks);
+        atomic_fetch_add(&o->progress->bytes_total, r.schedule.bytes);
+        atomic_fetch_add(&o->progress->chunks_total, r.schedule.chunks);
     }
     rc = workspaces_new(memory, &r.workspaces, err);
     if (!rc)

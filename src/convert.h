@@ -14,7 +14,7 @@
 
 /* Shared with whoever watches the run; every member only grows. */
 struct convert_progress {
-    _Atomic uint64_t bytes_total; /* bytes of tensors to write */
+    _Atomic uint64_t bytes_total; /* of tensors to write, and to verify */
     _Atomic uint64_t chunks_total;
     _Atomic uint64_t bytes_done;
     _Atomic uint64_t chunks_done;

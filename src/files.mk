@@ -9,6 +9,9 @@ libcore_a_SOURCES += \
 	%D%/plan_print.c \
 	%D%/print.c %D%/print.h \
 	%D%/schedule.c %D%/schedule.h \
+	%D%/verify.c %D%/verify.h \
+	%D%/verify_compare.c %D%/verify_compare.h \
+	%D%/verify_print.c \
 	%D%/window.c %D%/window.h \
 	%D%/workers.c %D%/workers.h \
 	%D%/workspace.c %D%/workspace.h

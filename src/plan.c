@@ -365,3 +365,44 @@ void plan_free(struct plan *p)
     free(p->array_first);
     free(p);
 }
+
+/* The first tensor of a file that ends after offset. */
+static size_t first_after(const struct plan *p, const struct plan_file *f,
+                          uint64_t offset)
+{
+    size_t low = 0;
+    size_t high = f->tensor_count;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        const struct plan_tensor *t = &p->tensors[f->tensors[mid]];
+
+        if (t->offset + t->bytes > offset)
+            high = mid;
+        else
+            low = mid + 1;
+    }
+    return low;
+}
+
+int plan_each_piece(const struct plan *p, const struct plan_file *f,
+                    uint64_t offset, uint64_t len, plan_piece_fn fn, void *ctx,
+                    struct error *err)
+{
+    const uint64_t end = offset + len;
+    int rc = 0;
+
+    for (size_t i = first_after(p, f, offset); !rc && i < f->tensor_count;
+         i++) {
+        const struct plan_tensor *t = &p->tensors[f->tensors[i]];
+        uint64_t from = num_max(offset, t->offset);
+        uint64_t to = num_min(end, t->offset + t->bytes);
+
+        if (t->offset >= end)
+            break;
+        if (from < to)
+            rc = fn(ctx, f->tensors[i], from - t->offset, from - offset,
+                    to - from, err);
+    }
+    return rc;
+}

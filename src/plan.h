@@ -57,6 +57,17 @@ int plan_make(const struct checkpoint *c, const struct model *m,
               struct error *err);
 void plan_free(struct plan *p);
 
+/*
+ * Calls fn for each tensor that [offset, offset + len) of a file touches: its
+ * index in the plan, where in the tensor that begins, where in the span, and
+ * how many bytes it has of it. Non-zero from fn ends it and is the result.
+ */
+typedef int (*plan_piece_fn)(void *ctx, size_t tensor, uint64_t in_tensor,
+                             uint64_t in_span, uint64_t len, struct error *err);
+int plan_each_piece(const struct plan *p, const struct plan_file *f,
+                    uint64_t offset, uint64_t len, plan_piece_fn fn, void *ctx,
+                    struct error *err);
+
 /* The plan as JSON, as inspect --json and POST /v1/inspect give it. */
 int plan_write_json(const struct plan *p, struct buf *out, struct error *err);
 

@@ -37,6 +37,7 @@ EXTRA_DIST += \
 	%D%/e2e/test_uploads.py \
 	%D%/e2e/test_uploads_clients.py \
 	%D%/e2e/test_uploads_kill.py \
+	%D%/e2e/test_verify.py \
 	%D%/e2e/tus.py \
 	%D%/gin/compare.py \
 	%D%/gin/fuzz.py \

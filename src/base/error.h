@@ -11,11 +11,12 @@
 /* What the command's exit status tells apart (the README lists them). */
 enum error_exit {
     EXIT_OK = 0,
-    EXIT_INTERNAL = 1, /* a defect or no memory */
-    EXIT_USAGE = 2,    /* the command line or the request is wrong */
-    EXIT_REFUSED = 3,  /* the input was read and is not convertible */
-    EXIT_SOURCE = 4,   /* the input could not be read */
-    EXIT_OUTPUT = 5,   /* the output could not be written */
+    EXIT_INTERNAL = 1,  /* a defect or no memory */
+    EXIT_USAGE = 2,     /* the command line or the request is wrong */
+    EXIT_REFUSED = 3,   /* the input was read and is not convertible */
+    EXIT_SOURCE = 4,    /* the input could not be read */
+    EXIT_OUTPUT = 5,    /* the output could not be written */
+    EXIT_DIFFERENT = 6, /* verify: the model is not what the checkpoint gives */
 };
 
 /*
@@ -109,6 +110,8 @@ enum error_exit {
       "Somebody else runs the job now")                                        \
     X(ERR_ATTEMPTS, EXIT_INTERNAL, 500, "too-many-attempts",                   \
       "The job never ended")                                                   \
+    X(ERR_DIFFERENT, EXIT_DIFFERENT, 500, "model-differs",                     \
+      "The model is not what the checkpoint gives")                            \
     X(ERR_QUOTA, EXIT_OUTPUT, 507, "quota-exceeded",                           \
       "The storage quota is used up")                                          \
     X(ERR_URL, EXIT_USAGE, 400, "invalid-url", "The URL is not valid")         \

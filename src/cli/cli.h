@@ -175,5 +175,6 @@ int cmd_gin(int argc, char **argv);
 int cmd_health(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
 
 #endif

@@ -6,6 +6,7 @@ switchyard_SOURCES += \
 	%D%/cmd_health.c \
 	%D%/cmd_inspect.c \
 	%D%/cmd_serve.c \
+	%D%/cmd_verify.c \
 	%D%/job.c \
 	%D%/main.c \
 	%D%/options.c \

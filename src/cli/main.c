@@ -18,6 +18,8 @@ struct command {
 static const struct command commands[] = {
     { "convert", "convert a checkpoint to a Hugging Face model", cmd_convert },
     { "inspect", "show what a conversion would do", cmd_inspect },
+    { "verify", "hold a model against the checkpoint it was made of",
+      cmd_verify },
     { "gin", "show what a gin file says, and the config it gives", cmd_gin },
     { "serve", "convert over HTTP", cmd_serve },
     { "config", "show the service's settings and where they come from",
@@ -39,7 +41,8 @@ static void print_help(void)
          "  2  the command line is wrong\n"
          "  3  the input was read and refused\n"
          "  4  the input could not be read\n"
-         "  5  the output could not be written");
+         "  5  the output could not be written\n"
+         "  6  the model is not what the checkpoint gives (verify)");
 }
 
 static const struct command *find_command(const char *name)

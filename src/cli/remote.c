@@ -184,3 +184,42 @@ void cli_file_done(struct cli_file *f)
     f->store = NULL;
     f->name = NULL;
 }
+
+/* The store that a path lies in, and its name there: "" for a folder. */
+static int open_local_model(const char *path, struct store **store,
+                            char name[static STORE_NAME_MAX + 1],
+                            struct error *err)
+{
+    struct cli_file f = { .store = NULL };
+    struct stat st;
+    int rc;
+
+    name[0] = '\0';
+    if (stat(path, &st) != 0 || S_ISDIR(st.st_mode))
+        return store_local_open(path, store, err);
+    rc = open_local(path, NULL, &f, err);
+    if (!rc) {
+        snprintf(name, STORE_NAME_MAX + 1, "%s", f.name);
+        *store = f.store;
+        f.store = NULL;
+    }
+    cli_file_done(&f);
+    return rc;
+}
+
+int cli_remote_model(struct cli_remote *r, const char *text,
+                     struct existing **out, struct error *err)
+{
+    char name[STORE_NAME_MAX + 1];
+    struct store *store = NULL;
+    int rc;
+
+    if (!url_is(local_path(text))) {
+        rc = open_local_model(local_path(text), &store, name, err);
+    } else {
+        rc = prepare(r, text, err);
+        if (!rc)
+            rc = remote_open(r->fetch, text, &r->options, &store, name, err);
+    }
+    return rc ? rc : existing_open_steal(store, name, out, err);
+}

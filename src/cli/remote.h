@@ -9,6 +9,7 @@
 
 #include "checkpoint/checkpoint.h"
 #include "remote/credentials.h"
+#include "safetensors/existing.h"
 
 struct cli_remote {
     const char *ca_file;    /* borrowed, as token_file */
@@ -31,6 +32,10 @@ void cli_remote_done(struct cli_remote *r);
 /* A URL or path (also file://) as a checkpoint. */
 int cli_remote_checkpoint(struct cli_remote *r, const char *text,
                           struct checkpoint **out, struct error *err);
+
+/* A URL or path of a model: its folder, its index, or one safetensors file. */
+int cli_remote_model(struct cli_remote *r, const char *text,
+                     struct existing **out, struct error *err);
 
 /* A small file, and where it lies. */
 struct cli_file {

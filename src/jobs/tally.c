@@ -3,8 +3,7 @@
  *
  * A tensor is written in pieces, by several threads, in any order; each byte
  * once. So the bytes that it still waits for are a counter, and who brings it
- * to zero has completed the tensor. Which tensors a piece belongs to is found
- * by bisection over the file's tensors, which stand in the order of offsets.
+ * to zero has completed the tensor.
  */
 #include "jobs/tally.h"
 
@@ -58,41 +57,17 @@ static int tally_create(struct sink *s, const char *name, uint64_t size,
     return 0;
 }
 
-/* The first tensor of a file that ends after offset. */
-static size_t first_after(const struct plan *p, const struct plan_file *f,
-                          uint64_t offset)
+static int count(void *ctx, size_t tensor, uint64_t in_tensor, uint64_t in_span,
+                 uint64_t len, struct error *err)
 {
-    size_t low = 0;
-    size_t high = f->tensor_count;
+    struct tally *c = ctx;
 
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-        const struct plan_tensor *t = &p->tensors[f->tensors[mid]];
-
-        if (t->offset + t->bytes > offset)
-            high = mid;
-        else
-            low = mid + 1;
-    }
-    return low;
-}
-
-static void count(struct tally *c, const struct plan_file *f, uint64_t offset,
-                  uint64_t len)
-{
-    const uint64_t end = offset + len;
-
-    for (size_t i = first_after(c->plan, f, offset); i < f->tensor_count; i++) {
-        const struct plan_tensor *t = &c->plan->tensors[f->tensors[i]];
-        uint64_t from = num_max(offset, t->offset);
-        uint64_t to = num_min(end, t->offset + t->bytes);
-
-        if (t->offset >= end)
-            break;
-        if (from < to && atomic_fetch_sub(&c->missing[f->tensors[i]],
-                                          to - from) == to - from)
-            atomic_fetch_add(&c->done, 1);
-    }
+    (void)in_tensor;
+    (void)in_span;
+    (void)err;
+    if (atomic_fetch_sub(&c->missing[tensor], len) == len)
+        atomic_fetch_add(&c->done, 1);
+    return 0;
 }
 
 static int tally_write(struct sink_file *file, uint64_t offset,
@@ -102,7 +77,8 @@ static int tally_write(struct sink_file *file, uint64_t offset,
     int rc = sink_write(f->to, offset, data, len, err);
 
     if (!rc && f->plan)
-        count(of(file->sink), f->plan, offset, len);
+        rc = plan_each_piece(of(file->sink)->plan, f->plan, offset, len, count,
+                             of(file->sink), err);
     return rc;
 }
 
@@ -118,6 +94,11 @@ static int tally_close(struct sink_file *file, struct error *err)
 static void tally_drop(struct sink_file *file)
 {
     free(file);
+}
+
+static int tally_reread(struct sink *s, struct store **out, struct error *err)
+{
+    return sink_reread(of(s)->to, out, err);
 }
 
 static int tally_publish(struct sink *s, struct error *err)
@@ -138,6 +119,7 @@ static const struct sink_ops tally_ops = {
     .write = tally_write,
     .close = tally_close,
     .drop = tally_drop,
+    .reread = tally_reread,
     .publish = tally_publish,
     .free = tally_free,
 };

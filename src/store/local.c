@@ -189,14 +189,20 @@ static const struct store_ops local_ops = {
 
 int store_local_open(const char *path, struct store **out, struct error *err)
 {
+    return store_local_open_at(AT_FDCWD, path, path, out, err);
+}
+
+int store_local_open_at(int folder, const char *path, const char *label,
+                        struct store **out, struct error *err)
+{
     struct local *l = calloc(1, sizeof *l);
     bool absent;
 
     if (!l)
         return error_memory(err);
     l->base.ops = &local_ops;
-    l->base.label = strdup(path);
-    l->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    l->base.label = strdup(label);
+    l->dir = openat(folder, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (l->base.label && l->dir >= 0) {
         *out = &l->base;
         return 0;
@@ -206,7 +212,7 @@ int store_local_open(const char *path, struct store **out, struct error *err)
         error_memory(err);
     else
         error_errno(err, absent ? ERR_NOT_FOUND : ERR_READ, errno,
-                    "cannot open the folder %.300s", path);
+                    "cannot open the folder %.300s", label);
     if (l->dir >= 0)
         close(l->dir);
     free(l->base.label);

@@ -84,7 +84,7 @@ int sink_close(struct sink_file *f, struct error *err)
     return rc;
 }
 
-int sink_publish(struct sink *s, struct error *err)
+static int check_whole(const struct sink *s, struct error *err)
 {
     if (s->open)
         return error_set(err, ERR_INTERNAL, "the file %.200s is still open",
@@ -92,7 +92,21 @@ int sink_publish(struct sink *s, struct error *err)
     if (atomic_load(&s->failed))
         return error_set(err, ERR_WRITE,
                          "what could not be written whole is not published");
-    return s->ops->publish(s, err);
+    return 0;
+}
+
+int sink_reread(struct sink *s, struct store **out, struct error *err)
+{
+    int rc = check_whole(s, err);
+
+    return rc ? rc : s->ops->reread(s, out, err);
+}
+
+int sink_publish(struct sink *s, struct error *err)
+{
+    int rc = check_whole(s, err);
+
+    return rc ? rc : s->ops->publish(s, err);
 }
 
 void sink_free(struct sink *s)

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "store/store.h"
 
 struct sink;
 struct sink_file;
@@ -30,6 +31,9 @@ struct sink_ops {
     int (*close)(struct sink_file *f, struct error *err);
     /* Frees an unfinished file and what it holds. */
     void (*drop)(struct sink_file *f);
+    /* What was written, as it is kept; not from memory where that can differ.
+     */
+    int (*reread)(struct sink *s, struct store **out, struct error *err);
     int (*publish)(struct sink *s, struct error *err);
     void (*free)(struct sink *s);
 };
@@ -71,6 +75,12 @@ int sink_write(struct sink_file *f, uint64_t offset, const void *data,
  * beside other calls on the same sink.
  */
 int sink_close(struct sink_file *f, struct error *err);
+
+/*
+ * The files that were written, all of them closed, before they are published:
+ * to be read again. The caller frees *out, before the sink.
+ */
+int sink_reread(struct sink *s, struct store **out, struct error *err);
 
 /*
  * Makes the whole visible under its name, durably. Every file is closed, and

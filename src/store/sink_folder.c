@@ -187,6 +187,30 @@ static void folder_drop(struct sink_file *f)
     free(f);
 }
 
+/*
+ * Files are durable, so their pages can be dropped: what is then read comes
+ * from the disk, as far as the system lets go of them.
+ */
+static int folder_reread(struct sink *s, struct store **out, struct error *err)
+{
+    int folder = place_of(s)->folder;
+    DIR *dir = target_list(folder);
+    const struct dirent *entry;
+    int fd;
+
+    if (!dir)
+        return fail(s, "list", "the files", 0, err);
+    for (entry = readdir(dir); entry; entry = readdir(dir)) {
+        fd = openat(folder, entry->d_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0)
+            continue;
+        posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+        close(fd);
+    }
+    closedir(dir);
+    return store_local_open_at(folder, ".", place_of(s)->target.path, out, err);
+}
+
 static int folder_publish(struct sink *s, struct error *err)
 {
     return place_publish(&((struct folder *)s)->place, err);
@@ -204,6 +228,7 @@ static const struct sink_ops folder_ops = {
     .write = folder_write,
     .close = folder_close,
     .drop = folder_drop,
+    .reread = folder_reread,
     .publish = folder_publish,
     .free = folder_free,
 };

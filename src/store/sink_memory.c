@@ -85,6 +85,21 @@ static int memory_close(struct sink_file *f, struct error *err)
     return 0;
 }
 
+static int memory_reread(struct sink *s, struct store **out, struct error *err)
+{
+    struct store *store = NULL;
+    int rc = store_memory_new(&store, err);
+
+    for (const struct closed *c = ((struct memory *)s)->first; !rc && c;
+         c = c->next)
+        rc = store_memory_put(store, c->name, c->data, c->len, err);
+    if (rc)
+        store_free(store);
+    else
+        *out = store;
+    return rc;
+}
+
 static int memory_publish(struct sink *s, struct error *err)
 {
     (void)err;
@@ -111,6 +126,7 @@ static const struct sink_ops memory_ops = {
     .write = memory_write,
     .close = memory_close,
     .drop = memory_drop,
+    .reread = memory_reread,
     .publish = memory_publish,
     .free = memory_free,
 };

@@ -91,6 +91,10 @@ int store_check_name(const char *name, struct error *err);
 /* A folder of the local file system. The caller frees it. */
 int store_local_open(const char *path, struct store **out, struct error *err);
 
+/* The same relative to a folder's descriptor; label is its name in messages. */
+int store_local_open_at(int folder, const char *path, const char *label,
+                        struct store **out, struct error *err);
+
 /*
  * Objects in memory, for tests and small generated sources. put copies data
  * and replaces what was there; it must not run beside other calls.

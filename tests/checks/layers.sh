@@ -13,10 +13,11 @@ declare -A layer=(
     [plan]=4 [digest]=4
     [schedule]=5
     [convert]=6
-    [conversion]=7
-    [jobs]=8
-    [api]=9
-    [cli]=10
+    [verify]=7
+    [conversion]=8
+    [jobs]=9
+    [api]=10
+    [cli]=11
 )
 
 # What a path under src/ or api/ belongs to: its folder, or for a file directly

@@ -3,8 +3,11 @@
  */
 #include "unit.h"
 
+#include "base/file.h"
 #include "conversion.h"
+#include "folder_fixture.h"
 #include "records.h"
+#include "store/unpack.h"
 
 START_TEST(test_options)
 {
@@ -26,6 +29,8 @@ START_TEST(test_options)
         { "compat", "yes", "yes" },
         { "allow_missing_chunks", "true", NULL },
         { "allow_missing_chunks", "maybe", "maybe" },
+        { "verify", "true", NULL },
+        { "verify", "twice", "twice" },
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -116,10 +121,97 @@ START_TEST(test_refusals)
 }
 END_TEST
 
+/* Unpacks the bundled sample into folder, and plans its conversion. */
+static void plan_sample(const char *folder, const struct request *r,
+                        struct conversion *c)
+{
+    const struct intake_limits limits = { .bytes = 1 << 24,
+                                          .entries = 1000,
+                                          .path = 200 };
+    const char *srcdir = getenv("srcdir");
+    struct buf bytes = BUF_INIT(1 << 20);
+    struct checkpoint *checkpoint = NULL;
+    struct intake *in = NULL;
+    struct unpack *un = NULL;
+    struct error err;
+    char path[512];
+
+    snprintf(path, sizeof path, "%s/tests/sample/switch-tiny.tar.gz",
+             srcdir ? srcdir : ".");
+    ck_ok(file_read(path, &bytes, &err), &err);
+    ck_ok(intake_open(folder, &limits, &in, &err), &err);
+    ck_ok(unpack_new(in, &un, &err), &err);
+    ck_ok(unpack_feed(un, bytes.data, bytes.len, &err), &err);
+    ck_ok(unpack_finish(un, &err), &err);
+    unpack_free(un);
+    intake_free(in);
+    buf_done(&bytes);
+    ck_ok(checkpoint_open_path(folder, &checkpoint, &err), &err);
+    ck_ok(conversion_plan(checkpoint, r, c, &err), &err);
+}
+
+/* A sink in memory whose file reads otherwise than it was written. */
+static struct sink_ops lying_ops;
+static int (*honest_reread)(struct sink *s, struct store **out,
+                            struct error *err);
+
+static int lying_reread(struct sink *s, struct store **out, struct error *err)
+{
+    static const char name[] = "model.safetensors";
+    size_t len = 0;
+    const unsigned char *data = sink_memory_file(s, name, &len);
+    unsigned char *copy = malloc(len);
+    int rc = honest_reread(s, out, err);
+
+    ck_assert_ptr_nonnull(copy);
+    memcpy(copy, data, len);
+    copy[len - 1] ^= 1;
+    if (!rc)
+        rc = store_memory_put(*out, name, copy, len, err);
+    free(copy);
+    return rc;
+}
+
+START_TEST(test_verify)
+{
+    const struct convert_options o = { .threads = 2 };
+    struct conversion c = { NULL, NULL, NULL };
+    char folder[256];
+    struct request r;
+    struct error err;
+
+    folder_make(folder);
+    request_init(&r);
+    plan_sample(folder, &r, &c);
+    for (int lies = 0; lies < 2; lies++)
+        for (int verify = 0; verify < 2; verify++) {
+            struct convert_report report;
+            struct sink *s = NULL;
+            int rc;
+
+            ck_ok(sink_memory_new(&s, &err), &err);
+            lying_ops = *s->ops;
+            honest_reread = lying_ops.reread;
+            lying_ops.reread = lying_reread;
+            if (lies)
+                s->ops = &lying_ops;
+            r.verify = verify != 0;
+            rc = conversion_run(&c, &r, s, &o, &report, &err);
+            ck_assert_int_eq(rc, lies && verify ? ERR_DIFFERENT : 0);
+            ck_assert_int_eq(sink_memory_published(s), rc == 0);
+            sink_free(s);
+        }
+    conversion_done(&c);
+    request_done(&r);
+    folder_remove(folder);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = { test_options, test_defaults_and_values,
-                                   test_large_text, test_refusals };
+                                   test_large_text, test_refusals,
+                                   test_verify };
 
     return unit_run("conversion", tests, sizeof tests / sizeof *tests);
 }
