@@ -4,7 +4,9 @@
  * A hash is fed in order, so an array belongs to one thread; several arrays are
  * hashed at a time, the largest first. What a thread may use is its share of
  * the budget: the chunk being decoded, and a window of the array in C order
- * (window.h) that the chunks' parts are put into.
+ * (window.h) that the chunks' parts are put into. Where such windows would have
+ * chunks decoded again and again, decoded chunks wait in a temporary file;
+ * where there is no disk for that, it just takes longer.
  */
 #include "digest.h"
 
@@ -22,6 +24,7 @@
 enum {
     CHUNK_COPIES = 3, /* encoded, decoded, and once more in another order */
     WINDOW_MIN = 1 << 20,
+    MAX_DECODES = 2, /* of a chunk, before a file is better */
 };
 
 /* What the workers share. */
@@ -62,21 +65,28 @@ static int hash_windows(struct run *r, const struct array *a, uint64_t room,
     enum array_missing how = r->options->allow_missing_chunks
                                  ? ARRAY_MISSING_FILL
                                  : ARRAY_MISSING_ERROR;
+    struct spool *spool = NULL;
     struct window w;
     int rc = 0;
 
-    for (window_first(&w, a, room); !w.done && !rc; window_next(&w)) {
+    window_first(&w, a, room);
+    if (window_decodes(&w) > MAX_DECODES &&
+        spool_new(window_spool_bytes(&w), &spool, NULL) == 0)
+        window_use_spool(&w, spool);
+    for (; !w.done && !rc; window_next(&w)) {
         if (atomic_load(&r->failed))
-            return error_set(err, ERR_CANCELLED, "another array failed");
-        rc = workspace_reserve(ws, window_bytes(&w), err);
+            rc = error_set(err, ERR_CANCELLED, "another array failed");
+        if (!rc)
+            rc = workspace_reserve(ws, window_bytes(&w), err);
         if (!rc)
             rc = window_read(&w, how, ws->scratch, ws->out, missing, err);
         if (rc)
-            return rc;
+            break;
         to_little(a->dtype, ws->out, window_bytes(&w));
         sha256_add(h, ws->out, window_bytes(&w));
     }
-    return 0;
+    spool_free(spool);
+    return rc;
 }
 
 static int hash_array(struct run *r, const struct array *a, struct digest *out,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "checkpoint/scratch.h"
 
 /* The part of a chunk that lies in a window. */
 struct part {
@@ -33,7 +34,7 @@ void window_first(struct window *w, const struct array *a, uint64_t room)
     uint64_t row = array_bytes(a);
     uint64_t fits;
 
-    *w = (struct window){ .array = a, .done = row == 0 };
+    *w = (struct window){ .array = a, .done = row == 0, .spooled = UINT64_MAX };
     if (a->rank == 0 || w->done)
         return;
     for (w->dim = 0;; w->dim++) {
@@ -82,6 +83,41 @@ size_t window_bytes(const struct window *w)
     for (unsigned i = 0; i < w->array->rank; i++)
         bytes *= (size_t)(w->to[i] - w->from[i]);
     return bytes;
+}
+
+uint64_t window_decodes(const struct window *w)
+{
+    const struct array *a = w->array;
+    uint64_t times = 1;
+
+    if (a->rank == 0 || w->done)
+        return 1;
+    if (w->rows < a->chunk[w->dim])
+        times =
+            num_ceil_div(num_min(a->chunk[w->dim], a->shape[w->dim]), w->rows);
+    for (unsigned i = 0; i < w->dim; i++)
+        times *= num_min(a->chunk[i], a->shape[i]);
+    return times;
+}
+
+/* Chunks with one index along the first dimension. */
+static uint64_t chunks_of_row(const struct array *a)
+{
+    return array_chunks(a) / array_grid(a, 0);
+}
+
+uint64_t window_spool_bytes(const struct window *w)
+{
+    uint64_t bytes;
+
+    return num_mul(chunks_of_row(w->array), array_chunk_bytes(w->array), &bytes)
+               ? bytes
+               : UINT64_MAX;
+}
+
+void window_use_spool(struct window *w, struct spool *borrowed)
+{
+    w->spool = borrowed;
 }
 
 /* The part of the chunk at those places of the grid. */
@@ -157,9 +193,53 @@ static uint64_t index_of(const struct array *a, const uint64_t *at)
     return index;
 }
 
-int window_read(const struct window *w, enum array_missing how,
-                struct scratch *s, unsigned char *dst, uint64_t *missing,
-                struct error *err)
+/* Decodes the row of chunks that the window lies in, unless it is there. */
+static int fill_spool(struct window *w, enum array_missing how,
+                      struct scratch *s, uint64_t *missing, struct error *err)
+{
+    const struct array *a = w->array;
+    size_t bytes = (size_t)array_chunk_bytes(a);
+    uint64_t row = w->from[0] / a->chunk[0];
+    uint64_t count = chunks_of_row(a);
+    const void *data = NULL;
+    bool absent = false;
+    int rc = 0;
+
+    if (w->spooled == row)
+        return 0;
+    w->spooled = UINT64_MAX;
+    for (uint64_t i = 0; i < count && !rc; i++) {
+        rc = array_read_chunk(a, row * count + i, how, s, &data, &absent, err);
+        if (!rc)
+            rc = spool_write(w->spool, i * bytes, data, bytes, err);
+        *missing += !rc && absent;
+    }
+    if (!rc)
+        w->spooled = row;
+    return rc;
+}
+
+/*
+ * The part, which is a run of the chunk's bytes but for what hangs over the
+ * array's edges behind w->dim: read with all of that.
+ */
+static int read_spooled(const struct window *w, uint64_t index, struct part *p,
+                        struct scratch *s, const void **data, struct error *err)
+{
+    const struct array *a = w->array;
+    uint64_t at = index % chunks_of_row(a) * array_chunk_bytes(a) + p->src_at;
+    size_t len = (size_t)(p->count[w->dim] * p->src[w->dim]);
+    int rc = scratch_room(&s->out, len, err);
+
+    if (!rc)
+        rc = spool_read(w->spool, at, s->out.data, len, err);
+    p->src_at = 0;
+    *data = s->out.data;
+    return rc;
+}
+
+int window_read(struct window *w, enum array_missing how, struct scratch *s,
+                unsigned char *dst, uint64_t *missing, struct error *err)
 {
     const struct array *a = w->array;
     size_t size = dtype_info(a->dtype)->size;
@@ -167,15 +247,21 @@ int window_read(const struct window *w, enum array_missing how,
     const void *data = NULL;
     bool absent = false;
     struct part p;
-    int rc;
+    int rc = w->spool ? fill_spool(w, how, s, missing, err) : 0;
 
+    if (rc)
+        return rc;
     for (unsigned i = 0; i < a->rank; i++)
         at[i] = w->from[i] / a->chunk[i];
     do {
-        rc = array_read_chunk(a, index_of(a, at), how, s, &data, &absent, err);
+        make_part(w, at, &p);
+        if (w->spool)
+            rc = read_spooled(w, index_of(a, at), &p, s, &data, err);
+        else
+            rc = array_read_chunk(a, index_of(a, at), how, s, &data, &absent,
+                                  err);
         if (rc)
             return rc;
-        make_part(w, at, &p);
         copy_part(&p, a->rank, size, data, dst);
         *missing += absent && p.first;
     } while (next_chunk(w, at));

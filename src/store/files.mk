@@ -12,6 +12,7 @@ libcore_a_SOURCES += \
 	%D%/sink.c %D%/sink.h \
 	%D%/sink_folder.c \
 	%D%/sink_memory.c \
+	%D%/spool.c %D%/spool.h \
 	%D%/store.c %D%/store.h \
 	%D%/tar.c %D%/tar.h \
 	%D%/target.c %D%/target.h \

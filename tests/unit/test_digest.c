@@ -44,10 +44,15 @@ static void make_twins(struct fake_plan *f)
         add_twins(f);
 }
 
-/* Reads all windows of a into a buffer to be freed; *count says how many. */
+/*
+ * Reads all windows of a into a buffer to be freed; *count says how many. With
+ * spooled set decoded chunks are kept in a file where that makes sense.
+ */
 static unsigned char *read_windows(const struct array *a, uint64_t room,
-                                   struct scratch *s, unsigned *count)
+                                   bool spooled, struct scratch *s,
+                                   unsigned *count)
 {
+    struct spool *spool = NULL;
     unsigned char *all = malloc(array_bytes(a));
     uint64_t missing = 0;
     size_t at = 0;
@@ -56,7 +61,12 @@ static unsigned char *read_windows(const struct array *a, uint64_t room,
 
     ck_assert_ptr_nonnull(all);
     *count = 0;
-    for (window_first(&w, a, room); !w.done; window_next(&w), ++*count) {
+    window_first(&w, a, room);
+    if (spooled && window_decodes(&w) > 1) {
+        ck_ok(spool_new(window_spool_bytes(&w), &spool, &err), &err);
+        window_use_spool(&w, spool);
+    }
+    for (; !w.done; window_next(&w), ++*count) {
         ck_assert_uint_gt(window_bytes(&w), 0);
         ck_assert_uint_le(window_bytes(&w), room);
         ck_assert_uint_le(window_bytes(&w), array_bytes(a) - at);
@@ -66,6 +76,7 @@ static unsigned char *read_windows(const struct array *a, uint64_t room,
     }
     ck_assert_uint_eq(at, array_bytes(a));
     ck_assert_uint_eq(missing, 0);
+    spool_free(spool);
     return all;
 }
 
@@ -87,14 +98,17 @@ START_TEST(test_windows)
                                whole_scratch, &want, NULL, &err),
               &err);
         for (size_t r = 0; r < sizeof rooms / sizeof *rooms; r++) {
-            unsigned count;
-            unsigned char *got = read_windows(a, rooms[r], cut_scratch, &count);
+            for (unsigned spooled = 0; spooled < 2; spooled++) {
+                unsigned count;
+                unsigned char *got =
+                    read_windows(a, rooms[r], spooled, cut_scratch, &count);
 
-            ck_assert_msg(!memcmp(got, want, array_bytes(a)),
-                          "array %zu in windows of %llu bytes", i,
-                          (unsigned long long)rooms[r]);
-            ck_assert(r + 1 < sizeof rooms / sizeof *rooms || count == 1);
-            free(got);
+                ck_assert_msg(!memcmp(got, want, array_bytes(a)),
+                              "array %zu in windows of %llu bytes, spool %u", i,
+                              (unsigned long long)rooms[r], spooled);
+                ck_assert(r + 1 < sizeof rooms / sizeof *rooms || count == 1);
+                free(got);
+            }
         }
     }
     scratch_free(cut_scratch);
@@ -103,30 +117,86 @@ START_TEST(test_windows)
 }
 END_TEST
 
-/* Room for a row of chunks: each is read once. Half of it: twice. */
+/* How often chunk i was read since the last time. */
+static unsigned reads_of(struct fake *f, uint64_t i)
+{
+    return atomic_exchange(&f->reads[i], 0);
+}
+
+/*
+ * Room for a row of chunks: each is read once. Half of it: twice, and once with
+ * a spool.
+ */
 START_TEST(test_reads_once)
 {
     static const uint64_t shape[] = { 10, 9, 8 };
     static const uint64_t chunk[] = { 4, 4, 3 };
+    static const uint64_t row = 9 * 8 * 4;
     struct scratch *s = NULL;
     struct fake_plan f;
     struct error err;
+    struct fake *a;
     unsigned count;
 
     fake_plan_init(&f);
-    fake_add_array(&f, DTYPE_F32, 3, shape, chunk);
+    a = fake_add_array(&f, DTYPE_F32, 3, shape, chunk);
     ck_ok(scratch_new(&s, &err), &err);
-    free(read_windows(f.arrays[0], 4 * 9 * 8 * 4 + 50, s, &count));
+    free(read_windows(&a->base, 4 * row + 50, true, s, &count));
     ck_assert_uint_eq(count, 3);
-    for (unsigned i = 0; i < array_chunks(f.arrays[0]); i++)
-        ck_assert_uint_eq(f.fakes[0].reads[i], 1);
-    free(read_windows(f.arrays[0], 3 * 9 * 8 * 4, s, &count));
-    ck_assert_msg(count == 5, "two halves of two rows, and the last: %u",
-                  count);
-    ck_assert_uint_eq(f.fakes[0].reads[0], 3);
-    ck_assert_uint_eq(f.fakes[0].reads[array_chunks(f.arrays[0]) - 1], 2);
+    for (unsigned i = 0; i < array_chunks(&a->base); i++)
+        ck_assert_uint_eq(reads_of(a, i), 1);
+    free(read_windows(&a->base, 3 * row, false, s, &count));
+    ck_assert_msg(count == 5, "2, 2, 2, 2 and 2 of 10, not %u", count);
+    for (unsigned i = 0; i < array_chunks(&a->base); i++)
+        ck_assert_uint_eq(reads_of(a, i), i < 18 ? 2 : 1);
+    for (uint64_t room = 16; room < 3 * row; room *= 3) {
+        free(read_windows(&a->base, room, true, s, &count));
+        for (unsigned i = 0; i < array_chunks(&a->base); i++)
+            ck_assert_uint_eq(reads_of(a, i), 1);
+    }
     scratch_free(s);
     fake_plan_done(&f);
+}
+END_TEST
+
+START_TEST(test_decodes)
+{
+    struct array a = { .dtype = DTYPE_F32,
+                       .rank = 3,
+                       .shape = { 10, 8, 100 },
+                       .chunk = { 4, 3, 50 } };
+    struct window w;
+
+    window_first(&w, &a, 4 * 3200);
+    ck_assert_uint_eq(window_decodes(&w), 1);
+    ck_assert_uint_eq(window_spool_bytes(&w), 3 * 2 * 4 * 3 * 50 * 4);
+    window_first(&w, &a, 3 * 3200);
+    ck_assert_uint_eq(window_decodes(&w), 2);
+    window_first(&w, &a, 3200);
+    ck_assert_uint_eq(window_decodes(&w), 4);
+    window_first(&w, &a, 400);
+    ck_assert_uint_eq(window_decodes(&w), 4 * 3);
+}
+END_TEST
+
+START_TEST(test_spool)
+{
+    struct spool *s = NULL;
+    struct error err;
+    char out[8];
+
+    ck_ok(spool_new(100, &s, &err), &err);
+    ck_ok(spool_write(s, 90, "0123456789", 10, &err), &err);
+    ck_ok(spool_read(s, 92, out, 8, &err), &err);
+    ck_assert_mem_eq(out, "23456789", 8);
+    ck_fails(spool_read(s, 95, out, 8, &err), &err, ERR_WRITE, "read");
+    spool_free(s);
+    s = NULL;
+    ck_fails(spool_new(UINT64_MAX, &s, &err), &err, ERR_WRITE, "so large");
+    ck_assert_int_eq(setenv("TMPDIR", "/nowhere/at/all", 1), 0);
+    ck_fails(spool_new(100, &s, &err), &err, ERR_WRITE, "made");
+    ck_assert_ptr_null(s);
+    unsetenv("TMPDIR");
 }
 END_TEST
 
@@ -245,8 +315,8 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        test_windows, test_reads_once, test_empty,
-        test_digests, test_failures,   test_too_large,
+        test_windows, test_reads_once, test_decodes,  test_spool,
+        test_empty,   test_digests,    test_failures, test_too_large,
     };
 
     return unit_run("digest", tests, sizeof tests / sizeof *tests);
