@@ -23,6 +23,8 @@ EXTRA_DIST += \
 	%D%/e2e/invariants.py \
 	%D%/e2e/flaky.py \
 	%D%/e2e/servers.py \
+	%D%/e2e/schema_hooks.py \
+	%D%/e2e/schemathesis.toml \
 	%D%/e2e/test_client.py \
 	%D%/e2e/test_command.py \
 	%D%/e2e/test_edge.py \
@@ -31,6 +33,7 @@ EXTRA_DIST += \
 	%D%/e2e/test_jobs.py \
 	%D%/e2e/test_kill.py \
 	%D%/e2e/test_remote.py \
+	%D%/e2e/test_schema.py \
 	%D%/e2e/test_service.py \
 	%D%/e2e/test_sources.py \
 	%D%/e2e/test_transformers.py \

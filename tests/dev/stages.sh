@@ -110,7 +110,8 @@ stage_asan() {
         TESTS='$(UNIT_TESTS) $(FUZZ_TARGETS) $(PROGRAM_TESTS)'
     venv
     SWITCHYARD=$PWD/build-asan/switchyard SWITCHYARD_TEST_KILLS=10 \
-        run_pytest "${AT_ONCE[@]}" tests/e2e -m 'not slow and not memory'
+        run_pytest "${AT_ONCE[@]}" tests/e2e -m 'not slow and not memory' \
+        --deselect tests/e2e/test_schema.py
 }
 
 # The unit tests that use threads. gcc's runtime needs addresses where they
