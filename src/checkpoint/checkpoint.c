@@ -150,21 +150,48 @@ static int finish(struct checkpoint *c, const char *place, struct error *err)
     return sort_arrays(c, err);
 }
 
-int checkpoint_open_steal(struct store *store, const char *folder,
-                          struct checkpoint **out, struct error *err)
+static int open_folder(struct checkpoint *c, const char *folder,
+                       struct error *err)
 {
     const struct layout *layout = NULL;
     char found[STORE_NAME_MAX + 1];
+    int rc = locate_checkpoint(c, folder, found, &layout, err);
+
+    if (!rc)
+        rc = locate_open(c, found, layout, err);
+    return rc ? rc : finish(c, found, err);
+}
+
+/* path is an object and no folder: an index, by a known name or any other. */
+static int open_object(struct checkpoint *c, const char *path,
+                       struct error *err)
+{
+    const char *slash = strrchr(path, '/');
+    size_t len = slash ? (size_t)(slash - path) : 0;
+    const char *name = slash ? slash + 1 : path;
+    char folder[STORE_NAME_MAX + 1];
+    int rc;
+
+    memcpy(folder, path, len);
+    folder[len] = '\0';
+    if (locate_is_mark(name))
+        return open_folder(c, folder, err);
+    rc = locate_open_index(c, folder, name, err);
+    return rc ? rc : finish(c, path, err);
+}
+
+/* open is one of the two above. */
+static int open_steal(struct store *store, const char *path,
+                      int (*open)(struct checkpoint *, const char *,
+                                  struct error *),
+                      struct checkpoint **out, struct error *err)
+{
     struct checkpoint *c = NULL;
     int rc = checkpoint_new(store, &c, err);
 
     if (rc)
         return rc;
-    rc = locate_checkpoint(c, folder, found, &layout, err);
-    if (!rc)
-        rc = locate_open(c, found, layout, err);
-    if (!rc)
-        rc = finish(c, found, err);
+    rc = open(c, path, err);
     if (rc)
         checkpoint_free(c);
     else
@@ -172,23 +199,14 @@ int checkpoint_open_steal(struct store *store, const char *folder,
     return rc;
 }
 
-/* A single index file that is not called "checkpoint". */
-static int open_file_steal(struct store *store, const char *name,
-                           struct checkpoint **out, struct error *err)
+int checkpoint_open_steal(struct store *store, const char *path,
+                          struct checkpoint **out, struct error *err)
 {
-    struct checkpoint *c = NULL;
-    int rc = checkpoint_new(store, &c, err);
+    uint64_t size;
+    bool is_object = *path && store_size(store, path, &size, NULL) == 0;
 
-    if (rc)
-        return rc;
-    rc = locate_open_index(c, "", name, err);
-    if (!rc)
-        rc = finish(c, name, err);
-    if (rc)
-        checkpoint_free(c);
-    else
-        *out = c;
-    return rc;
+    return open_steal(store, path, is_object ? open_object : open_folder, out,
+                      err);
 }
 
 int checkpoint_open_path(const char *path, struct checkpoint **out,
@@ -214,9 +232,7 @@ int checkpoint_open_path(const char *path, struct checkpoint **out,
     free(folder);
     if (rc)
         return rc;
-    if (locate_is_mark(name))
-        return checkpoint_open_steal(store, "", out, err);
-    return open_file_steal(store, name, out, err);
+    return open_steal(store, name, open_object, out, err);
 }
 
 const struct array *checkpoint_find(const struct checkpoint *c,

@@ -39,10 +39,10 @@ int checkpoint_open_path(const char *path, struct checkpoint **out,
                          struct error *err);
 
 /*
- * The same in a store: folder is the folder inside it to look at ("" for its
+ * The same in a store: path is the folder or object inside it ("" for its
  * root). Takes the store over, also on failure.
  */
-int checkpoint_open_steal(struct store *store, const char *folder,
+int checkpoint_open_steal(struct store *store, const char *path,
                           struct checkpoint **out, struct error *err);
 
 /* The array of that name, or NULL; borrowed. */

@@ -28,21 +28,6 @@ void bucket_show(const struct bucket *b, const char *name, struct buf *out)
         buf_printf(out, "/%s", name);
 }
 
-/* Cuts "/checkpoint" off where that is the index and not a folder. */
-static void cut_index(struct store *s, char *folder)
-{
-    static const char index[] = "checkpoint";
-    size_t len = strlen(folder);
-    size_t skip = sizeof index - 1;
-    uint64_t size;
-
-    if (len < skip || strcmp(folder + len - skip, index) != 0 ||
-        (len > skip && folder[len - skip - 1] != '/'))
-        return;
-    if (store_size(s, folder, &size, NULL) == 0)
-        folder[len > skip ? len - skip - 1 : 0] = '\0';
-}
-
 int bucket_open(struct bucket *b, const struct objects_ops *ops,
                 struct fetch *f, const struct remote_options *o,
                 struct store **out, char folder[static STORE_NAME_MAX + 1],
@@ -60,7 +45,6 @@ int bucket_open(struct bucket *b, const struct objects_ops *ops,
     if (rc)
         return rc;
     memcpy(folder, path, strlen(path) + 1);
-    cut_index(&b->base.base, folder);
     *out = &b->base.base;
     return 0;
 }

@@ -22,8 +22,7 @@ void bucket_done(struct bucket *b);
 
 /*
  * The end of opening: makes b, with at set, a store. On success *out is the
- * store and folder the location's path, or of the object "checkpoint" the
- * folder that it is the index of; on failure b is still the caller's.
+ * store and folder the location's path; on failure b is still the caller's.
  */
 int bucket_open(struct bucket *b, const struct objects_ops *ops,
                 struct fetch *f, const struct remote_options *o,
