@@ -3,13 +3,15 @@ import json
 import os
 import shutil
 import subprocess
+import tarfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from conftest import PROGRAM, bytes_of, make
+from conftest import PROGRAM, bytes_of, golden, make
 from servers import FakeGcs, Front, Hub, Server, Weed, authorization, reply
+from web import NGINX, Web
 
 # All that is not a letter means something in URLs or signatures.
 RUN = "runs/a b=+&%?#*~;ü"
@@ -448,6 +450,43 @@ def test_hub_is_one(hub, run, tmp_path):
 
 
 # All.
+
+@pytest.fixture(scope="session")
+def layouts(sample, tmp_path_factory):
+    """{name: folder} of checkpoints in every layout."""
+    found = {"t5x": sample.checkpoint}
+    for case in ("orbax", "orbax-ocdbt", "orbax-zarr3"):
+        folder = tmp_path_factory.mktemp(case)
+        with tarfile.open(golden.CASES / case / "checkpoint.tar.gz") as tar:
+            tar.extractall(folder)
+        found[case] = folder / "checkpoint"
+    return found
+
+
+@pytest.mark.skipif(not NGINX, reason="nginx is not installed")
+def test_every_layout_from_everywhere(layouts, s3, gcs, hub, command, tmp_path):
+    """What comes out does not tell where it came from."""
+    (tmp_path / "web").mkdir()
+    files = {}
+    for name, folder in layouts.items():
+        shutil.copytree(folder, tmp_path / "web" / name)
+        files.update(files_of(folder, name))
+    put_all(s3, "private", files)
+    put_all(gcs, "bucket", files)
+    hub.add("models/acme/layouts", files)
+    with Web(tmp_path / "web", tmp_path / "nginx") as web:
+        for name, folder in layouts.items():
+            local = command.convert(folder)
+            for url, environment in (
+                    (f"https://localhost:{web.https}/{name}",
+                     {"SWITCHYARD_CA_FILE": str(web.ca)}),
+                    (f"s3://private/{name}", keys(s3)),
+                    (f"gs://bucket/{name}", {"STORAGE_EMULATOR_HOST": gcs.url}),
+                    (f"hf://acme/layouts/{name}", {"HF_ENDPOINT": hub.url})):
+                assert command.convert(url, **environment) == local, url
+    mark = command.convert("s3://private/orbax-ocdbt/manifest.ocdbt", **keys(s3))
+    assert mark == command.convert(layouts["orbax-ocdbt"])
+
 
 def test_listing_of_many_pages(s3, gcs, hub, run, command, expected):
     """The one finished step is the last of 1,051."""
