@@ -7,6 +7,7 @@
  */
 #include "inputs.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -329,6 +330,7 @@ static int open_folder(struct service *s, const char *id,
                        const atomic_bool *cancel, struct worker_input *in,
                        struct error *err)
 {
+    char label[UPLOADS_ID_MAX + sizeof "upload:"];
     char *folder = NULL;
     int rc = uploads_hold(s->uploads, id, err);
 
@@ -342,8 +344,10 @@ static int open_folder(struct service *s, const char *id,
     }
     rc = uploads_prepare(s->uploads, id, is_cancelled,
                          (void *)(uintptr_t)cancel, &folder, err);
+    /* Messages shall not tell where the server keeps its files. */
+    snprintf(label, sizeof label, "upload:%s", id);
     if (!rc)
-        rc = store_local_open(folder, &in->store, err);
+        rc = store_local_open_at(AT_FDCWD, folder, label, &in->store, err);
     free(folder);
     return rc;
 }

@@ -83,19 +83,6 @@ static void put_files(struct json_writer *w, const struct stored_model *m)
     json_close(w, ']');
 }
 
-static void put_provenance(struct json_writer *w, const struct stored_model *m)
-{
-    json_t *value = NULL;
-
-    json_key(w, "provenance");
-    if (!m->provenance || json_read(m->provenance, strlen(m->provenance),
-                                    "provenance", ERR_INTERNAL, &value, NULL))
-        json_nul(w);
-    else
-        json_value(w, value);
-    json_decref(value);
-}
-
 static int put_revisions(const struct exchange *x, struct json_writer *w,
                          const char *name, struct error *err)
 {
@@ -126,7 +113,6 @@ static int show(struct exchange *x, struct error *err)
     put_model(&w, m);
     put_files(&w, m);
     rc = put_revisions(x, &w, m->name, err);
-    put_provenance(&w, m);
     json_close(&w, '}');
     if (!rc)
         rc = buf_status(&json, err);
@@ -156,6 +142,23 @@ static int delete_model(struct exchange *x, struct error *err)
 int models_one(struct exchange *x, struct error *err)
 {
     return x->method == METHOD_DELETE ? delete_model(x, err) : show(x, err);
+}
+
+int models_provenance(struct exchange *x, struct error *err)
+{
+    struct stored_model *m = NULL;
+    int rc = get_model(x, &m, err);
+
+    if (rc)
+        return rc;
+    if (m->provenance)
+        rc = exchange_reply_bytes(x, MHD_HTTP_OK, "application/json",
+                                  m->provenance, strlen(m->provenance), err);
+    else
+        rc = error_set(err, ERR_NOT_FOUND, "how %.96s was made is not known",
+                       m->name);
+    stored_unref(m);
+    return rc;
 }
 
 /* What is named by its revision never changes. */

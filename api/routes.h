@@ -79,6 +79,7 @@ int events_get(struct exchange *x, struct error *err);
 int models_all(struct exchange *x, struct error *err);
 int models_one(struct exchange *x, struct error *err);
 int models_file(struct exchange *x, struct error *err);
+int models_provenance(struct exchange *x, struct error *err);
 int models_archive(struct exchange *x, struct error *err);
 int upload_routes_begin_all(struct exchange *x, struct error *err);
 int upload_routes_finish_all(struct exchange *x, struct error *err);

@@ -8,6 +8,7 @@ libcore_a_SOURCES += \
 	%D%/plan.c %D%/plan.h \
 	%D%/plan_print.c \
 	%D%/print.c %D%/print.h \
+	%D%/provenance.c %D%/provenance.h \
 	%D%/schedule.c %D%/schedule.h \
 	%D%/verify.c %D%/verify.h \
 	%D%/verify_compare.c %D%/verify_compare.h \

@@ -16,6 +16,9 @@
 #include "checkpoint/checkpoint.h"
 #include "model/model.h"
 
+/* Bytes of tensors in a file, unless something else is asked for. */
+#define PLAN_SHARD_SIZE 5000000000U
+
 /* DTYPE_NONE as the target means: every tensor keeps its array's dtype. */
 struct plan_options {
     enum dtype dtype;

@@ -12,4 +12,11 @@
  */
 int file_read(const char *path, struct buf *b, struct error *err);
 
+/*
+ * Makes path a file of these bytes, durably and in one step: what was there
+ * before stays as it was on failure (ERR_WRITE, ERR_SPACE).
+ */
+int file_replace(const char *path, const void *data, size_t len,
+                 struct error *err);
+
 #endif

@@ -58,6 +58,7 @@ struct cli_job {
     const char *gin;
     const char *config;
     const char *out;
+    const char *provenance;
     unsigned threads;
     uint64_t memory;
     bool overwrite;

@@ -9,9 +9,14 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/num.h"
 #include "cli/cli.h"
+#include "provenance.h"
+
+/* The largest public model's has 120,000 tensors. */
+enum { PROVENANCE_LIMIT = 256 << 20 };
 
 static int apply_out(void *ctx, const struct cli_option *o, const char *value,
                      struct error *err)
@@ -19,6 +24,15 @@ static int apply_out(void *ctx, const struct cli_option *o, const char *value,
     (void)o;
     (void)err;
     ((struct cli_job *)ctx)->out = value;
+    return 0;
+}
+
+static int apply_provenance(void *ctx, const struct cli_option *o,
+                            const char *value, struct error *err)
+{
+    (void)o;
+    (void)err;
+    ((struct cli_job *)ctx)->provenance = value;
     return 0;
 }
 
@@ -47,6 +61,10 @@ static const struct cli_option options[] = {
     CLI_JOB_OPTIONS,
     { "allow-missing-chunks", NULL, "read chunks that are not there as zeros",
       "allow_missing_chunks", cli_apply_request },
+    { "provenance", "FILE",
+      "write a report there: the source, the options, the\nSHA-256 of each "
+      "array and tensor",
+      NULL, apply_provenance },
     { "verify", NULL,
       "read the model again before it is published, and\ncompare", "verify",
       cli_apply_request },
@@ -192,6 +210,33 @@ static int run(const struct cli_job *j, const struct conversion *c,
     return rc;
 }
 
+/* Of the model as it is there now. */
+static int write_provenance(const struct cli_job *j, const struct conversion *c,
+                            const struct convert_report *report,
+                            struct error *err)
+{
+    struct provenance p = { .conversion = c,
+                            .request = &j->request,
+                            .report = report,
+                            .threads = j->threads,
+                            .memory = j->memory };
+    struct buf text = BUF_INIT(PROVENANCE_LIMIT);
+    struct existing *written = NULL;
+    int rc;
+
+    if (!j->provenance)
+        return 0;
+    rc = cli_remote_model(j->remote, j->out, &written, err);
+    p.written = written;
+    if (!rc)
+        rc = provenance_write(&p, &text, err);
+    if (!rc)
+        rc = file_replace(j->provenance, text.data, text.len, err);
+    existing_free(written);
+    buf_done(&text);
+    return rc;
+}
+
 static int convert(struct cli_job *j, struct error *err)
 {
     struct conversion c = { NULL, NULL, NULL };
@@ -212,6 +257,8 @@ static int convert(struct cli_job *j, struct error *err)
     if (!rc)
         rc = run(j, &c, s, &report, err);
     seconds = seconds_since(&start);
+    if (!rc)
+        rc = write_provenance(j, &c, &report, err);
     if (!rc) {
         print_warnings(&c, &report);
         if (j->json)

@@ -98,7 +98,7 @@ static struct stored_model *model_of(const struct memory_models *m,
         memcpy(model->revision, t->revision, sizeof t->revision);
         model->published = t->published;
         model->bytes = r->bytes;
-        if (r->provenance) {
+        if (with_files && r->provenance) {
             model->provenance = strdup(r->provenance);
             rc = model->provenance ? 0 : ERR_MEMORY;
         }

@@ -36,7 +36,7 @@ static int finish(struct db_query *q, int rc, struct error *err)
 }
 
 /* The columns that row_to_model() reads; m is models, r revisions. */
-#define COLUMNS "m.name, m.revision, m.published, r.bytes, r.provenance "
+#define COLUMNS "m.name, m.revision, m.published, r.bytes "
 
 static struct stored_model *row_to_model(const struct db_query *q)
 {
@@ -48,14 +48,23 @@ static struct stored_model *row_to_model(const struct db_query *q)
     snprintf(model->revision, sizeof model->revision, "%s", db_text(q, 1));
     model->published = db_u64(q, 2);
     model->bytes = db_u64(q, 3);
-    if (db_text(q, 4)) {
-        model->provenance = strdup(db_text(q, 4));
-        if (!model->provenance) {
-            stored_unref(model);
-            return NULL;
-        }
-    }
     return model;
+}
+
+static int load_provenance(struct db_tx *tx, struct stored_model *model,
+                           struct error *err)
+{
+    struct db_query q;
+    int rc = 0;
+
+    db_query(tx, &q, "SELECT provenance FROM revisions WHERE revision = ?");
+    db_bind_text(&q, model->revision);
+    if (db_row(&q) && db_text(&q, 0)) {
+        model->provenance = strdup(db_text(&q, 0));
+        if (!model->provenance)
+            rc = error_memory(err);
+    }
+    return finish(&q, rc, err);
 }
 
 static int load_files(struct db_tx *tx, struct stored_model *model,
@@ -104,6 +113,8 @@ static int sqlite_get(struct models_backend *b, struct db_tx *tx,
     rc = finish(&q, rc, err);
     if (!rc && model)
         rc = load_files(tx, model, err);
+    if (!rc && model)
+        rc = load_provenance(tx, model, err);
     if (rc)
         stored_unref(model);
     else

@@ -28,9 +28,9 @@ struct stored_model {
     atomic_uint refs;
     char name[STORED_NAME_MAX + 1]; /* "owner/name" */
     char revision[STORED_REVISION_LEN + 1];
-    uint64_t published;        /* under this name */
-    uint64_t bytes;            /* of all files */
-    char *provenance;          /* JSON: how it was made; NULL: not known */
+    uint64_t published; /* under this name */
+    uint64_t bytes;     /* of all files */
+    char *provenance; /* JSON: how it was made; NULL: not known; not in lists */
     struct stored_file *files; /* sorted by name */
     size_t file_count;         /* 0 in lists */
 };

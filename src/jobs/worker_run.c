@@ -1,9 +1,9 @@
 /*
  * One run of a job: resolve, plan, convert, publish.
  *
- * The report is kept with the job, and as provenance with the model: the
- * request, what the source was, warnings, and counts. It is written before the
- * model is published, so it has the time of publishing only in the job's copy.
+ * A report is kept with the job: the request, what the source was, warnings,
+ * counts, and how long it took. The model has its provenance, which does not
+ * depend on who asked when.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,8 +12,9 @@
 #include "base/json.h"
 #include "jobs/tally.h"
 #include "jobs/worker_impl.h"
+#include "provenance.h"
 
-enum { REPORT_LIMIT = 8 << 20 };
+enum { REPORT_LIMIT = 8 << 20, PROVENANCE_LIMIT = 256 << 20 };
 
 /* Begins a stage: the record says so, and the clock runs. */
 static int enter(struct worker_slot *s, struct job *job, enum job_state stage,
@@ -209,8 +210,38 @@ static int write_report(const struct job *job, const struct conversion *c,
     return buf_status(&result->report, err);
 }
 
+/* With digests where the job has it verified: that reads everything again. */
+static int write_provenance(const struct worker_slot *s, const struct job *job,
+                            const struct worker_input *in,
+                            const struct conversion *c,
+                            const struct models_stage *stage,
+                            const struct convert_report *report,
+                            struct buf *out, struct error *err)
+{
+    struct provenance p = { .conversion = c,
+                            .request = &in->request,
+                            .report = report,
+                            .job = job->id,
+                            .threads = s->worker->config.threads,
+                            .memory = s->worker->config.memory };
+    struct existing *written = NULL;
+    struct store *store = NULL;
+    int rc = 0;
+
+    if (in->request.verify)
+        rc = store_local_open(models_stage_path(stage), &store, err);
+    if (store)
+        rc = existing_open_steal(store, "", &written, err);
+    p.written = written;
+    if (!rc)
+        rc = provenance_write(&p, out, err);
+    existing_free(written);
+    return rc;
+}
+
 static int publish(struct worker_slot *s, struct job *job,
-                   const struct conversion *c, struct models_stage *stage,
+                   const struct worker_input *in, const struct conversion *c,
+                   struct models_stage *stage,
                    const struct convert_report *report,
                    struct worker_result *result, struct error *err)
 {
@@ -218,15 +249,17 @@ static int publish(struct worker_slot *s, struct job *job,
                                     .key = job->key,
                                     .cancel = &s->progress.cancel,
                                     .threads = s->worker->config.threads };
+    struct buf provenance = BUF_INIT(PROVENANCE_LIMIT);
     uint64_t began;
     int rc = enter(s, job, JOB_PUBLISHING, &began, err);
 
     if (!rc)
-        rc = write_report(job, c, report, result, err);
-    p.provenance = buf_str(&result->report);
+        rc = write_provenance(s, job, in, c, stage, report, &provenance, err);
+    p.provenance = buf_str(&provenance);
     if (!rc)
         rc = models_publish(s->worker->config.models, stage, &p, &result->model,
                             err);
+    buf_done(&provenance);
     leave(s, JOB_PUBLISHING, began, result);
     return rc ? rc : write_report(job, c, report, result, err);
 }
@@ -275,7 +308,7 @@ int worker_run(struct worker_slot *s, struct job *job,
     if (!rc)
         rc = convert(s, job, &in, &c, &stage, &report, result, err);
     if (!rc)
-        rc = publish(s, job, &c, stage, &report, result, err);
+        rc = publish(s, job, &in, &c, stage, &report, result, err);
     conversion_done(&c);
     models_stage_free(stage);
     store_free(in.store);

@@ -15,9 +15,10 @@ declare -A layer=(
     [convert]=6
     [verify]=7
     [conversion]=8
-    [jobs]=9
-    [api]=10
-    [cli]=11
+    [provenance]=9
+    [jobs]=10
+    [api]=11
+    [cli]=12
 )
 
 # What a path under src/ or api/ belongs to: its folder, or for a file directly

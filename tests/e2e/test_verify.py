@@ -1,4 +1,5 @@
 """Models held against the checkpoint that they are made of."""
+import hashlib
 import json
 import struct
 
@@ -177,3 +178,73 @@ def test_job_verifies_what_it_wrote(sample, tmp_path):
         reply = ask(server, "POST", "/v1/convert?verify=true",
                     SAMPLE.read_bytes())
         assert reply.status == 200
+
+
+def check_provenance(report, sample, files):
+    """Its digests are those of the files, and of what inspect reads."""
+    result = switchyard("inspect", sample.checkpoint, "--digest", "--json")
+    arrays = {a["name"]: a["sha256"] for a in json.loads(result.stdout)["arrays"]}
+    assert {a["name"]: a["sha256"] for a in report["arrays"]} == arrays
+    lines = "".join(f"{arrays[n]}  {n}\n" for n in sorted(arrays))
+    assert report["source"]["sha256"] == hashlib.sha256(
+        lines.encode()).hexdigest()
+    assert {f["name"]: f["bytes"] for f in report["files"]} == {
+        n: len(d) for n, d in files.items()}
+    for tensor in report["tensors"]:
+        data = files[tensor["file"]]
+        size, = struct.unpack("<Q", data[:8])
+        begin, end = (8 + size + o for o in json.loads(
+            data[8:8 + size])[tensor["name"]]["data_offsets"])
+        assert tensor["sha256"] == hashlib.sha256(data[begin:end]).hexdigest()
+        assert tensor["array"] in arrays
+    assert len(report["tensors"]) == 61
+    experts = [t for t in report["tensors"] if "expert_" in t["name"]]
+    assert {t["expert"] for t in experts} == {0, 1, 2, 3}
+
+
+def test_provenance(sample, tmp_path):
+    out, report = tmp_path / "m", tmp_path / "provenance.json"
+    converted(sample.checkpoint, "--out", out, "--provenance", report, "--gin",
+              sample.gin, "--max-shard-size=30KB")
+    report = json.loads(report.read_text())
+    check_provenance(report, sample, {p.name: p.read_bytes()
+                                      for p in out.iterdir()})
+    assert report["options"]["dtype"] == "float32"
+    assert report["options"]["max_shard_size"] == 30000
+    assert report["options"]["gin"] == {
+        "name": sample.gin.name,
+        "sha256": hashlib.sha256(sample.gin.read_bytes()).hexdigest()}
+    assert report["source"]["step"] == 500100
+
+
+def test_provenance_cannot_be_written(sample, tmp_path):
+    result = switchyard("convert", sample.checkpoint, "--out", tmp_path / "m",
+                        "--provenance", tmp_path / "no/such/folder")
+    assert result.returncode == 5 and "no/such/folder" in result.stderr
+
+
+def test_provenance_of_a_stored_model(sample, tmp_path):
+    with serving(tmp_path, "--client-rate", 0) as server:
+        reference = upload(server, "where-it-comes-from",
+                           {"c.tar.gz": SAMPLE.read_bytes()})
+        for verified in (True, False):
+            name = f"a/m{int(verified)}"
+            job = finished(server, submit(
+                server, checkpoint=reference, model=name, verify=verified,
+                max_shard_size=f"{20 + verified}KB").json)
+            assert job["state"] == "succeeded", job
+            path = f"/v1/models/{name}"
+            reply = ask(server, "GET", path + "/provenance")
+            assert reply.status == 200
+            report = reply.json
+            assert report["job"] == job["id"]
+            assert report["source"]["path"].startswith(reference)
+            assert str(tmp_path) not in reply.data.decode()
+            files = {f["name"]: ask(server, "GET",
+                                    f"{path}/files/{f['name']}").data
+                     for f in ask(server, "GET", path).json["files"]}
+            if verified:
+                check_provenance(report, sample, files)
+            else:
+                assert "sha256" not in report["tensors"][0]
+        assert ask(server, "GET", "/v1/models/a/no/provenance").status == 404
