@@ -6,6 +6,10 @@
  * of the thread that read them, so there is nothing to lock, and who reads the
  * chunks of a shard one after the other pays for its index once. The cache is a
  * table with one place for each hash, emptied when it has grown too large.
+ *
+ * Orbax makes shards of a single chunk. Those are read whole, index and all:
+ * one request to a store far away, where three would have to wait for each
+ * other.
  */
 #include "checkpoint/shard.h"
 
@@ -142,41 +146,47 @@ static uint64_t chunk_number(const struct shard_level *l, const struct array *a,
     return number;
 }
 
-/* Reads the n bytes of the index in the shard into f->s->in. */
-static int fetch_index(const struct find *f, const struct shard_level *l,
-                       const struct extent *shard, size_t n, struct error *err)
+/* Bytes of a shard's index as stored. */
+static size_t index_bytes(const struct shard_level *l)
 {
-    uint64_t offset = shard->offset;
-    int rc;
+    size_t extra = 0;
 
-    if (shard->len < n) {
-        error_set(err, ERR_CHUNK, "is too short to hold its shard index");
-        error_expected(err, "at least %zu bytes", n);
-        error_actual(err, "%" PRIu64 " bytes", shard->len);
-        return error_hint(err, "the file is cut short; copy it again");
-    }
-    if (!l->index_first)
-        offset += shard->len - n;
-    rc = buf_resize(&f->s->in, n, err);
-    return rc ? rc
-              : store_read(f->store, f->object, offset, f->s->in.data, n, err);
+    chain_is_fixed(&l->index, &extra);
+    return (size_t)l->count * PAIR_BYTES + extra;
 }
 
-static int decode_index(const struct find *f, const struct shard_level *l,
+/* Where in a shard of len bytes its index begins. */
+static int place_index(const struct shard_level *l, uint64_t len,
+                       uint64_t *offset, struct error *err)
+{
+    size_t n = index_bytes(l);
+
+    if (len < n) {
+        error_set(err, ERR_CHUNK, "is too short to hold its shard index");
+        error_expected(err, "at least %zu bytes", n);
+        error_actual(err, "%" PRIu64 " bytes", len);
+        return error_hint(err, "the file is cut short; copy it again");
+    }
+    *offset = l->index_first ? 0 : len - n;
+    return 0;
+}
+
+/* The pairs of an index, which lies at data, in native byte order. */
+static int decode_index(const struct array *a, const struct shard_level *l,
+                        struct scratch *s, unsigned char *data,
                         const unsigned char **pairs, struct error *err)
 {
     uint64_t shape[ARRAY_MAX_RANK];
-    const struct chain_block block = { DTYPE_U64, f->a->rank + 1, shape,
+    const struct chain_block block = { DTYPE_U64, a->rank + 1, shape,
                                        (size_t)l->count * PAIR_BYTES };
     struct error cause;
     unsigned char *out = NULL;
     int rc;
 
-    for (unsigned i = 0; i < f->a->rank; i++)
+    for (unsigned i = 0; i < a->rank; i++)
         shape[i] = l->shard[l->order[i]] / l->chunk[l->order[i]];
-    shape[f->a->rank] = 2;
-    rc = chain_decode(&l->index, &block, f->s, f->s->in.data, f->s->in.len,
-                      &out, &cause);
+    shape[a->rank] = 2;
+    rc = chain_decode(&l->index, &block, s, data, index_bytes(l), &out, &cause);
     *pairs = out;
     if (!rc)
         return 0;
@@ -185,6 +195,15 @@ static int decode_index(const struct find *f, const struct shard_level *l,
     error_expected(err, "%s", cause.expected);
     error_actual(err, "%s", cause.actual);
     return error_hint(err, "%s", cause.hint);
+}
+
+static struct extent read_pair(const unsigned char *pairs, uint64_t i)
+{
+    struct extent e;
+
+    memcpy(&e.offset, pairs + PAIR_BYTES * i, 8);
+    memcpy(&e.len, pairs + PAIR_BYTES * i + 8, 8);
+    return e;
 }
 
 /* An index that says nothing yet; a shard that is absent needs no pairs. */
@@ -205,32 +224,38 @@ static struct shard_index *new_index(const struct key *key,
     return i;
 }
 
+/* Reads the index of the shard and decodes it. */
+static int fetch_index(const struct find *f, const struct shard_level *l,
+                       const struct extent *shard, const unsigned char **pairs,
+                       struct error *err)
+{
+    struct buf *in = &f->s->in;
+    uint64_t offset = 0;
+    int rc = place_index(l, shard->len, &offset, err);
+
+    if (!rc)
+        rc = buf_resize(in, index_bytes(l), err);
+    if (!rc)
+        rc = store_read(f->store, f->object, shard->offset + offset, in->data,
+                        in->len, err);
+    return rc ? rc : decode_index(f->a, l, f->s, in->data, pairs, err);
+}
+
 static int load_index(const struct find *f, const struct shard_level *l,
                       const struct key *key, const struct extent *shard,
                       bool absent, struct error *err)
 {
     const unsigned char *pairs = NULL;
     struct shard_index *index;
-    size_t extra = 0;
-    int rc = 0;
+    int rc = absent ? 0 : fetch_index(f, l, shard, &pairs, err);
 
-    if (!absent) {
-        chain_is_fixed(&l->index, &extra);
-        rc = fetch_index(f, l, shard, (size_t)l->count * PAIR_BYTES + extra,
-                         err);
-        if (!rc)
-            rc = decode_index(f, l, &pairs, err);
-    }
     if (rc)
         return rc;
     index = new_index(key, shard, absent, l->count);
     if (!index)
         return error_memory(err);
-    /* Decoding has brought them into native order. */
-    for (uint64_t i = 0; i < l->count && !absent; i++) {
-        memcpy(&index->chunk[i].offset, pairs + PAIR_BYTES * i, 8);
-        memcpy(&index->chunk[i].len, pairs + PAIR_BYTES * i + 8, 8);
-    }
+    for (uint64_t i = 0; i < l->count && !absent; i++)
+        index->chunk[i] = read_pair(pairs, i);
     return cache_put(f->s, index, err);
 }
 
@@ -264,24 +289,42 @@ static int get_index(const struct find *f, const struct shard_level *l,
     return rc;
 }
 
-/* Number n of the index, as bytes of the object. */
-static int pick_chunk(const struct shard_index *i, uint64_t n,
+/* An entry of a shard's index, as bytes of the object. */
+static int pick_chunk(const struct extent *shard, struct extent c,
                       struct extent *out, bool *absent, struct error *err)
 {
-    struct extent c = i->chunk[n];
-
     *absent = c.offset == UINT64_MAX && c.len == UINT64_MAX;
     if (*absent)
         return 0;
-    if (c.offset > i->shard.len || c.len > i->shard.len - c.offset) {
+    if (c.offset > shard->len || c.len > shard->len - c.offset) {
         error_set(err, ERR_CHUNK, "lies outside of its shard");
-        error_expected(err, "bytes 0 to %" PRIu64, i->shard.len);
+        error_expected(err, "bytes 0 to %" PRIu64, shard->len);
         error_actual(err, "%" PRIu64 " bytes from %" PRIu64, c.len, c.offset);
         return error_hint(err, "the shard is cut short or its index damaged; "
                                "copy it again");
     }
-    *out = (struct extent){ i->shard.offset + c.offset, c.len };
+    *out = (struct extent){ shard->offset + c.offset, c.len };
     return 0;
+}
+
+bool shard_is_single(const struct shards *sh)
+{
+    return sh->levels == 1 && sh->level[0].count == 1;
+}
+
+int shard_find_single(const struct shards *sh, const struct array *a,
+                      struct scratch *s, struct extent *out, bool *absent,
+                      struct error *err)
+{
+    const struct extent shard = { 0, s->in.len };
+    const unsigned char *pairs = NULL;
+    uint64_t offset = 0;
+    int rc = place_index(&sh->level[0], shard.len, &offset, err);
+
+    if (!rc)
+        rc =
+            decode_index(a, &sh->level[0], s, s->in.data + offset, &pairs, err);
+    return rc ? rc : pick_chunk(&shard, read_pair(pairs, 0), out, absent, err);
 }
 
 int shard_find(const struct shards *sh, const struct array *a,
@@ -304,8 +347,9 @@ int shard_find(const struct shards *sh, const struct array *a,
             return rc;
         *absent = index->absent;
         if (!*absent)
-            rc = pick_chunk(index, chunk_number(level, a, at), &where, absent,
-                            err);
+            rc = pick_chunk(&index->shard,
+                            index->chunk[chunk_number(level, a, at)], &where,
+                            absent, err);
     }
     *out = where;
     return rc;

@@ -49,6 +49,14 @@ int shard_find(const struct shards *sh, const struct array *a,
                struct scratch *s, struct extent *out, bool *absent,
                struct error *err);
 
+/* Whether objects hold one chunk each, so that they may be read whole. */
+bool shard_is_single(const struct shards *sh);
+
+/* The same for such an object, which lies in s->in: the chunk's bytes there. */
+int shard_find_single(const struct shards *sh, const struct array *a,
+                      struct scratch *s, struct extent *out, bool *absent,
+                      struct error *err);
+
 /* The indexes that a scratch remembers. */
 struct shard_cache;
 void shard_cache_free(struct shard_cache *c);

@@ -77,6 +77,24 @@ static int fetch_part(const struct reading *r, struct scratch *s, bool *absent,
     return rc;
 }
 
+/* The same where the object is a shard of nothing else: it is read whole. */
+static int fetch_single(const struct reading *r, struct scratch *s,
+                        bool *absent, struct error *err)
+{
+    const struct zarr3_array *a = r->a;
+    struct extent where = { 0, 0 };
+    int rc = zarr_fetch(&a->base, a->store, r->object, s, absent, err);
+
+    if (!rc && !*absent)
+        rc = shard_find_single(&a->shards, &a->base, s, &where, absent, err);
+    if (rc || *absent)
+        return rc;
+    /* To the buffer's beginning, where it is aligned for all elements. */
+    memmove(s->in.data, s->in.data + where.offset, (size_t)where.len);
+    s->in.len = (size_t)where.len;
+    return 0;
+}
+
 static int decode(const struct zarr3_array *a, struct scratch *s,
                   const void **data, struct error *err)
 {
@@ -117,7 +135,9 @@ static int zarr3_read_chunk(const struct array *base, uint64_t index,
 
     if (rc)
         return rc;
-    if (a->shards.levels > 0)
+    if (shard_is_single(&a->shards))
+        rc = fetch_single(&r, s, &absent, err);
+    else if (a->shards.levels > 0)
         rc = fetch_part(&r, s, &absent, err);
     else
         rc = zarr_fetch(base, a->store, r.object, s, &absent, err);
@@ -135,7 +155,8 @@ static bool zarr3_soon(const struct array *base, uint64_t index)
     const struct zarr3_array *a = (const struct zarr3_array *)base;
     struct reading r;
 
-    return a->shards.levels > 0 || locate(a, index, &r, NULL) ||
+    return (a->shards.levels > 0 && !shard_is_single(&a->shards)) ||
+           locate(a, index, &r, NULL) ||
            store_soon(a->store, STORE_SOON_GET, r.object, 0,
                       array_chunk_bytes(base));
 }

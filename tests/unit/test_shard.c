@@ -99,6 +99,7 @@ struct counting {
     struct store *below;
     unsigned sizes;
     unsigned reads;
+    unsigned gets;
     uint64_t bytes;
 };
 
@@ -124,16 +125,20 @@ static int count_read(struct store *s, const char *name, uint64_t offset,
 static int count_get(struct store *s, const char *name, uint64_t max,
                      struct buf *b, struct error *err)
 {
-    return store_get(((struct counting *)s)->below, name, max, b, err);
+    struct counting *c = (struct counting *)s;
+
+    c->gets++;
+    return store_get(c->below, name, max, b, err);
 }
+
+static const struct store_ops counting_ops = { .size = count_size,
+                                               .read = count_read,
+                                               .get = count_get };
 
 /* The index is read once, and of each chunk its own bytes. */
 START_TEST(test_reads_of_shards)
 {
-    static const struct store_ops ops = { .size = count_size,
-                                          .read = count_read,
-                                          .get = count_get };
-    struct counting c = { .base = { &ops, NULL } };
+    struct counting c = { .base = { &counting_ops, NULL } };
     struct scratch *scratch = new_scratch();
     const void *data = NULL;
     struct array *a;
@@ -156,6 +161,58 @@ START_TEST(test_reads_of_shards)
         array_read_chunk(a, 0, ARRAY_MISSING_ERROR, scratch, &data, NULL, &err),
         &err);
     ck_assert_uint_eq(c.sizes, 3);
+    array_free(a);
+    store_free(c.below);
+    scratch_free(scratch);
+}
+END_TEST
+
+/* A shard of one chunk is one request; at offset 3, so it has to be moved. */
+START_TEST(test_single)
+{
+    static const unsigned char bytes[] = {
+        9, 9, 9, 0, 0, 0x80, 0x3f, 0, 0, 0, 0x40, /* data */
+        3, 0, 0, 0, 0, 0,    0,    0, 8, 0, 0,    0, 0, 0, 0, 0,
+    };
+    static const float want[] = { 1, 2 };
+    unsigned char damaged[sizeof bytes];
+    struct counting c = { .base = { &counting_ops, NULL } };
+    struct scratch *scratch = new_scratch();
+    const void *data = NULL;
+    struct array *a;
+    struct error err;
+
+    c.below = store_with("codecs", SHARDS("[2]", ""));
+    put(c.below, "dir/c/0", bytes, sizeof bytes);
+    a = open_array(&c.base, "dir");
+    c.gets = c.sizes = c.reads = 0;
+    ck_ok(
+        array_read_chunk(a, 0, ARRAY_MISSING_ERROR, scratch, &data, NULL, &err),
+        &err);
+    ck_assert_mem_eq(data, want, sizeof want);
+    ck_assert_uint_eq((uintptr_t)data % sizeof(float), 0);
+    ck_ok(
+        array_read_chunk(a, 1, ARRAY_MISSING_ERROR, scratch, &data, NULL, &err),
+        &err);
+    ck_assert_msg(((const float *)data)[0] == 1.5F, "the fill value");
+    ck_assert_uint_eq(c.gets, 2);
+    ck_assert_uint_eq(c.sizes + c.reads, 0);
+    memcpy(damaged, bytes, sizeof bytes);
+    damaged[11] = 20;
+    put(c.below, "dir/c/0", damaged, sizeof damaged);
+    ck_fails(
+        array_read_chunk(a, 0, ARRAY_MISSING_ERROR, scratch, &data, NULL, &err),
+        &err, ERR_CHUNK, "chunk c/0 at [0] lies outside of its shard");
+    memset(damaged + 11, 0xff, 16);
+    put(c.below, "dir/c/0", damaged, sizeof damaged);
+    ck_ok(
+        array_read_chunk(a, 0, ARRAY_MISSING_ERROR, scratch, &data, NULL, &err),
+        &err);
+    ck_assert_msg(((const float *)data)[0] == 1.5F, "not stored in it");
+    put(c.below, "dir/c/0", bytes, 15);
+    ck_fails(
+        array_read_chunk(a, 0, ARRAY_MISSING_ERROR, scratch, &data, NULL, &err),
+        &err, ERR_CHUNK, "too short to hold its shard index");
     array_free(a);
     store_free(c.below);
     scratch_free(scratch);
@@ -220,10 +277,8 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        test_damaged_shard,
-        test_damaged_index,
-        test_reads_of_shards,
-        test_many_shards,
+        test_damaged_shard, test_damaged_index, test_reads_of_shards,
+        test_single,        test_many_shards,
     };
 
     return unit_run("shard", tests, sizeof tests / sizeof *tests);
