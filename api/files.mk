@@ -29,6 +29,7 @@ libapi_a_SOURCES += \
 	%D%/routes.c %D%/routes.h \
 	%D%/server.c %D%/server.h \
 	%D%/service.h \
+	%D%/sources.c %D%/sources.h \
 	%D%/tar_response.c %D%/tar_response.h \
 	%D%/temp.c %D%/temp.h \
 	%D%/transfer.c %D%/transfer.h \

@@ -14,6 +14,7 @@
 
 #include "base/json.h"
 #include "body.h"
+#include "remote/url.h"
 
 enum { STATED_MAX = 8 << 20, OPTION_MAX = 64 };
 
@@ -139,21 +140,40 @@ int inputs_set(json_t *request, const char *name, const char *value,
     return rc;
 }
 
-/* "upload:ID" of the member checkpoint into id. */
+/* "upload:ID" of the member checkpoint into id; "" for a source elsewhere. */
 static int checkpoint_id(const json_t *request,
                          char id[static UPLOADS_ID_MAX + 1], struct error *err)
 {
     const char *text = text_of(request, "checkpoint");
     const char *path = "";
+    char shown[100];
 
     if (!text)
         return refuse("checkpoint", "is missing or not a text", err);
     if (uploads_parse_reference(text, id, &path) && !*path)
         return 0;
-    refuse("checkpoint", "is not the name of an upload", err);
-    error_actual(err, "%.100s", text);
-    error_expected(err, "upload:ID");
+    id[0] = '\0';
+    if (sources_is(text))
+        return 0;
+    refuse("checkpoint", "is neither the name of an upload nor a URL", err);
+    error_actual(err, "%s", url_shown(text, shown, sizeof shown));
+    error_expected(err, "upload:ID, or a URL");
     return error_hint(err, "send it to /v1/uploads first");
+}
+
+/* Those that lie elsewhere have to be allowed. */
+static int check_sources(struct service *s, const json_t *request,
+                         struct error *err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; !rc && i < sizeof members / sizeof *members; i++) {
+        const char *text = text_of(request, members[i]);
+
+        if (text && strcmp(members[i], "model") != 0 && sources_is(text))
+            rc = sources_check(s->sources, text, err);
+    }
+    return rc;
 }
 
 static int check_stated(const json_t *request, const char *member, bool object,
@@ -199,9 +219,12 @@ int inputs_check(struct service *s, json_t *request, struct error *err)
     int rc = inputs_check_form(request, err);
 
     if (!rc)
-        rc = checkpoint_id(request, id, err);
+        rc = check_sources(s, request, err);
     if (!rc)
-        rc = uploads_get(s->uploads, id, &info, err);
+        rc = checkpoint_id(request, id, err);
+    if (rc || !*id)
+        return rc;
+    rc = uploads_get(s->uploads, id, &info, err);
     if (rc || info.complete == info.files)
         return rc;
     error_set(err, ERR_UNFINISHED_UPLOAD, "the upload is not complete");
@@ -219,7 +242,11 @@ static int identify(struct service *s, const json_t *request,
     const char *path = "";
     int rc;
 
-    if (!text || !uploads_parse_reference(text, id, &path))
+    if (!text || !strcmp(member, "model"))
+        return 0;
+    if (sources_is(text))
+        return sources_identify(s->sources, member, text, out, err);
+    if (!uploads_parse_reference(text, id, &path))
         return 0;
     rc = uploads_get(s->uploads, id, &info, err);
     if (rc)
@@ -290,10 +317,37 @@ static int set_gin_store(struct request *to, struct store *steal,
     return rc;
 }
 
+/* A gin file or config elsewhere. */
+static int state_source(struct service *s, const char *text, const char *key,
+                        const atomic_bool *cancel, state_fn set,
+                        struct request *to, struct error *err)
+{
+    const char *fallback = set == request_set_config ? "config.json" : NULL;
+    char path[2 * STORE_NAME_MAX + 2];
+    char folder[STORE_NAME_MAX + 1];
+    struct buf b = BUF_INIT(STATED_MAX);
+    struct store *store = NULL;
+    char *name = NULL;
+    int rc = sources_file(s->sources, text, fallback, key, cancel, &store,
+                          folder, &name, err);
+
+    if (rc)
+        return rc;
+    snprintf(path, sizeof path, "%s%s%s", folder, *folder ? "/" : "", name);
+    rc = store_get(store, path, STATED_MAX, &b, err);
+    if (!rc)
+        rc = set(to, name, b.data, b.len, err);
+    store_free(store);
+    buf_done(&b);
+    free(name);
+    return rc;
+}
+
 /* The gin file or config that a request gives, if it gives one. */
 static int state(struct service *s, const json_t *request, const char *member,
-                 const char *name, const atomic_bool *cancel, state_fn set,
-                 struct request *to, struct error *err)
+                 const char *name, const struct job *job,
+                 const atomic_bool *cancel, state_fn set, struct request *to,
+                 struct error *err)
 {
     const json_t *value = json_object_get(request, member);
     const char *text = json_string_value(value);
@@ -306,6 +360,8 @@ static int state(struct service *s, const json_t *request, const char *member,
 
     if (!value)
         return 0;
+    if (text && sources_is(text))
+        return state_source(s, text, job->key, cancel, set, to, err);
     if (!text) {
         json_value(&w, value);
     } else if (uploads_parse_reference(text, id, &path) && *path) {
@@ -352,6 +408,21 @@ static int open_folder(struct service *s, const char *id,
     return rc;
 }
 
+/* A checkpoint elsewhere. */
+static int open_source(struct service *s, const char *text, const char *key,
+                       const atomic_bool *cancel, struct worker_input *in,
+                       struct error *err)
+{
+    char folder[STORE_NAME_MAX + 1];
+    int rc = sources_checkpoint(s->sources, text, key, cancel, &in->store,
+                                folder, err);
+
+    if (rc)
+        return rc;
+    in->folder = strdup(folder);
+    return in->folder ? 0 : error_memory(err);
+}
+
 int inputs_resolve(void *ctx, const struct job *job, const atomic_bool *cancel,
                    struct worker_input *in, struct error *err)
 {
@@ -366,15 +437,18 @@ int inputs_resolve(void *ctx, const struct job *job, const atomic_bool *cancel,
     if (!rc)
         rc = set_options(request, &in->request, err);
     if (!rc)
-        rc = state(s, request, "gin", "model.gin", cancel, request_set_gin,
+        rc = state(s, request, "gin", "model.gin", job, cancel, request_set_gin,
                    &in->request, err);
     if (!rc)
-        rc = state(s, request, "config", "config.json", cancel,
+        rc = state(s, request, "config", "config.json", job, cancel,
                    request_set_config, &in->request, err);
     if (!rc)
         rc = checkpoint_id(request, id, err);
-    if (!rc)
+    if (!rc && *id)
         rc = open_folder(s, id, cancel, in, err);
+    else if (!rc)
+        rc = open_source(s, text_of(request, "checkpoint"), job->key, cancel,
+                         in, err);
     json_decref(request);
     return rc;
 }

@@ -1,9 +1,10 @@
 /*
  * What a job's request names: from JSON to a checkpoint's folder and options.
  *
- * A request is an object of checkpoint ("upload:ID"), gin and config (an
- * "upload:ID/path", the text itself, for config an object), model, and the
- * options of a conversion. It is kept with the job as canonical JSON.
+ * A request is an object of checkpoint ("upload:ID", a URL, a path), gin and
+ * config (an "upload:ID/path", a URL or path, the text itself, for config an
+ * object), model, and the options of a conversion. It is kept with the job as
+ * canonical JSON.
  */
 #ifndef SWITCHYARD_API_INPUTS_H
 #define SWITCHYARD_API_INPUTS_H

@@ -9,6 +9,7 @@
 
 #include "exchange.h"
 #include "inputs.h"
+#include "jobs/job_request.h"
 
 enum { JOB_JSON_MAX = 2 * INPUTS_MAX, RETRY_SECONDS = 1 };
 
@@ -83,7 +84,7 @@ void job_json(struct json_writer *w, const struct job *job,
     json_key_str(w, "state", job_state_name(job->state));
     put_text(w, "model", job->model);
     put_text(w, "revision", job->revision);
-    put_document(w, "request", job->request);
+    job_request_write(w, job->request);
     json_key_u64(w, "attempts", job->attempts);
     job_json_time(w, "created", job->created);
     job_json_time(w, "started", job->started);

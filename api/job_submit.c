@@ -23,6 +23,8 @@
 #include "job_json.h"
 #include "routes.h"
 
+enum { SOURCE_DIGITS = 16 };
+
 struct submission {
     json_t *request;
     struct buf text;  /* the request as JSON came */
@@ -115,13 +117,14 @@ void job_submit_close(struct exchange *x)
 }
 
 /* A model's name where the request has none: prefix and what identifies it. */
-static int name_model(struct submission *s, const char *id, struct error *err)
+static int name_model(struct submission *s, const char *prefix, const char *id,
+                      struct error *err)
 {
     char name[STORED_NAME_MAX + 1];
 
     if (json_object_get(s->request, "model"))
         return 0;
-    snprintf(name, sizeof name, "uploads/%.64s", id);
+    snprintf(name, sizeof name, "%s/%.64s", prefix, id);
     if (json_object_set_new(s->request, "model", json_string(name)) != 0)
         return error_memory(err);
     return stored_check_name(name, err);
@@ -173,6 +176,7 @@ static int take_fingerprint(struct submission *s, struct error *err)
 static int read_json(struct submission *s, struct error *err)
 {
     const char *checkpoint;
+    char key[SHA256_HEX + 1];
     int rc = json_read(s->text.data ? (void *)s->text.data : "", s->text.len,
                        "the request", ERR_USAGE, &s->request, err);
 
@@ -181,7 +185,11 @@ static int read_json(struct submission *s, struct error *err)
     if (rc)
         return rc;
     checkpoint = json_string_value(json_object_get(s->request, "checkpoint"));
-    return name_model(s, strchr(checkpoint, ':') + 1, err);
+    if (!sources_is(checkpoint))
+        return name_model(s, "uploads", strchr(checkpoint, ':') + 1, err);
+    rc = job_key(checkpoint, "", key, err);
+    key[SOURCE_DIGITS] = '\0'; /* enough to tell sources apart */
+    return rc ? rc : name_model(s, "sources", key, err);
 }
 
 /* The gin file or config of a form, as a member of the request. */
@@ -209,7 +217,7 @@ static int read_body(struct submission *s, struct error *err)
     if (!rc && r->config_name)
         rc = state(s, "config", &r->config, err);
     if (!rc)
-        rc = name_model(s, s->body.totals.digest, err);
+        rc = name_model(s, "uploads", s->body.totals.digest, err);
     return rc;
 }
 
@@ -268,6 +276,7 @@ static int queue(struct submission *s, struct exchange *x, struct job **out,
     if (!rc)
         rc = job_key(buf_str(&identity), s->options, s->key, err);
     if (!rc) {
+        sources_note_trace(service->sources, s->key, &x->trace);
         what.model = json_string_value(json_object_get(s->request, "model"));
         what.request = s->canonical;
         what.idempotency_key = exchange_header(x, "Idempotency-Key");

@@ -82,6 +82,8 @@ int resources_open(struct service *s, struct error *err)
         rc = open_models(s, err);
     if (!rc)
         rc = holds_open(s->jobs, s->uploads, &s->holds, err);
+    if (!rc)
+        rc = sources_open(s->settings, &s->sources, err);
     return rc;
 }
 
@@ -123,6 +125,7 @@ void resources_stop(struct service *s, unsigned grace_seconds)
 void resources_close(struct service *s)
 {
     worker_free(s->worker);
+    sources_close(s->sources);
     holds_close(s->holds);
     models_close(s->models);
     jobs_close(s->jobs);

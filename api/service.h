@@ -14,6 +14,7 @@
 #include "service/access.h"
 #include "service/limiter.h"
 #include "service/settings.h"
+#include "sources.h"
 #include "temp.h"
 #include "uploads/uploads.h"
 #include "watch.h"
@@ -31,6 +32,7 @@ struct service {
     struct models *models;
     struct measure *measure;
     struct holds *holds;
+    struct sources *sources;
     struct worker *worker;
     unsigned tended;      /* how often resources_tend() was called */
     atomic_uint active;   /* requests */

@@ -36,6 +36,7 @@ EXTRA_DIST += \
 	%D%/e2e/test_schema.py \
 	%D%/e2e/test_service.py \
 	%D%/e2e/test_sources.py \
+	%D%/e2e/test_source_requests.py \
 	%D%/e2e/test_transformers.py \
 	%D%/e2e/test_uploads.py \
 	%D%/e2e/test_uploads_clients.py \

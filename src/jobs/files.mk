@@ -3,6 +3,7 @@ libcore_a_SOURCES += \
 	%D%/db_open.c %D%/db_impl.h \
 	%D%/db_schema.c \
 	%D%/job.c %D%/job.h \
+	%D%/job_request.c %D%/job_request.h \
 	%D%/jobs.c %D%/jobs.h \
 	%D%/jobs_backend.h \
 	%D%/jobs_end.c %D%/jobs_impl.h \

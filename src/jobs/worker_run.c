@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "jobs/job_request.h"
 #include "jobs/tally.h"
 #include "jobs/worker_impl.h"
 #include "provenance.h"
@@ -132,18 +133,6 @@ static int convert(struct worker_slot *s, struct job *job,
 
 /* ---- the report ---- */
 
-static void write_request(struct json_writer *w, const struct job *job)
-{
-    json_t *request = NULL;
-
-    if (job->request && json_read(job->request, strlen(job->request), "request",
-                                  ERR_INTERNAL, &request, NULL) == 0) {
-        json_key(w, "request");
-        json_value(w, request);
-    }
-    json_decref(request);
-}
-
 static void write_source(struct json_writer *w, const struct checkpoint *c)
 {
     json_key(w, "source");
@@ -195,7 +184,7 @@ static int write_report(const struct job *job, const struct conversion *c,
     if (job->key)
         json_key_str(&w, "key", job->key);
     json_key_str(&w, "program", PACKAGE_STRING);
-    write_request(&w, job);
+    job_request_write(&w, job->request);
     write_source(&w, c->checkpoint);
     json_key_u64(&w, "parameters", c->model->parameters);
     json_key_u64(&w, "tensors", c->plan->tensor_count);

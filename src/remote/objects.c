@@ -7,6 +7,7 @@
  */
 #include "remote/objects.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -374,4 +375,21 @@ void objects_statistics(struct store *base, uint64_t *requests, uint64_t *bytes)
     *requests = o->state->requests;
     *bytes = o->state->received;
     pthread_mutex_unlock(&o->state->lock);
+}
+
+bool objects_version(struct store *base, const char *name,
+                     char out[static OBJECTS_VERSION_MAX + 1])
+{
+    struct objects *o = (struct objects *)base;
+    const struct known *k;
+
+    *out = '\0';
+    if (base->ops != &store_ops)
+        return false;
+    pthread_mutex_lock(&o->state->lock);
+    k = known_find(&o->state->known, name);
+    if (k && k->version)
+        snprintf(out, OBJECTS_VERSION_MAX + 1, "%s", k->version);
+    pthread_mutex_unlock(&o->state->lock);
+    return *out != '\0';
 }

@@ -91,6 +91,13 @@ int objects_fetch(struct objects *o, struct fetch_request *q, struct buf *body,
 int objects_note(struct objects *o, const char *name, uint64_t size,
                  const char *version, struct error *err);
 
+/*
+ * The version of an object that was asked for; false if none is known, as of
+ * any other kind of store.
+ */
+bool objects_version(struct store *s, const char *name,
+                     char out[static OBJECTS_VERSION_MAX + 1]);
+
 /* Requests sent and bytes of bodies received for this store so far. */
 void objects_statistics(struct store *s, uint64_t *requests, uint64_t *bytes);
 

@@ -175,6 +175,97 @@ static const struct setting table[] = {
       .fallback = "0",
       .max = 1024,
       .help = "threads that convert; 0: one for each processor" },
+    { .name = "allow-local",
+      AT(allow_local),
+      .type = SETTING_TEXT,
+      .fallback = "",
+      .flags = SETTING_LIST,
+      .help = "a folder whose checkpoints requests may name, by\n"
+              "path or file:// URL; may be repeated. Elsewhere\n"
+              "than in flags: folders with ':' between" },
+    { .name = "source-schemes",
+      AT(source_schemes),
+      .type = SETTING_TEXT,
+      .fallback = "https gs s3 hf",
+      .help = "the URLs that requests may name as sources: some\n"
+              "of https, http, gs, s3 and hf" },
+    { .name = "source-ports",
+      AT(source_ports),
+      .type = SETTING_TEXT,
+      .fallback = "443",
+      .help = "the ports of http and https that are asked, as\n"
+              "443,8000-8999" },
+    { .name = "source-hosts",
+      AT(source_hosts),
+      .type = SETTING_TEXT,
+      .fallback = "",
+      .help = "the only hosts that are asked, as\n"
+              "example.org,*.example.org; empty: all" },
+    { .name = "source-exceptions",
+      AT(source_exceptions),
+      .type = SETTING_TEXT,
+      .fallback = "",
+      .help = "hosts, addresses and networks that are asked\n"
+              "though they are not public, as\n"
+              "minio.internal,10.1.0.0/16" },
+    { .name = "source-time",
+      AT(source_time),
+      .type = SETTING_TIME,
+      .fallback = "120s",
+      .min = 1,
+      .max = DAY,
+      .help = "a request to a source fails after this long\n"
+              "without progress, repetitions included" },
+    { .name = "ca-file",
+      AT(ca_file),
+      .type = SETTING_PATH,
+      .fallback = "",
+      .help = "certificate authorities of sources, instead of the\n"
+              "system's" },
+    { .name = "hf-token",
+      AT(hf_token),
+      .type = SETTING_TEXT,
+      .fallback = "",
+      .flags = SETTING_SECRET | SETTING_NO_FLAG,
+      .help = "a token for hf:// sources, used for everybody" },
+    { .name = "hf-endpoint",
+      AT(hf_endpoint),
+      .type = SETTING_TEXT,
+      .fallback = "",
+      .help = "another server than https://huggingface.co" },
+    { .name = "gcs-token",
+      AT(gcs_token),
+      .type = SETTING_TEXT,
+      .fallback = "",
+      .flags = SETTING_SECRET | SETTING_NO_FLAG,
+      .help = "a token for gs:// sources, used for everybody" },
+    { .name = "gcs-endpoint",
+      AT(gcs_endpoint),
+      .type = SETTING_TEXT,
+      .fallback = "",
+      .help = "another server than https://storage.googleapis.com" },
+    { .name = "s3-key",
+      AT(s3_key),
+      .type = SETTING_TEXT,
+      .fallback = "",
+      .help = "the access key for s3:// sources" },
+    { .name = "s3-secret",
+      AT(s3_secret),
+      .type = SETTING_TEXT,
+      .fallback = "",
+      .flags = SETTING_SECRET | SETTING_NO_FLAG,
+      .help = "the secret that goes with s3-key" },
+    { .name = "s3-region",
+      AT(s3_region),
+      .type = SETTING_TEXT,
+      .fallback = "",
+      .help = "the region of s3:// sources; empty: the bucket's\n"
+              "is asked for" },
+    { .name = "s3-endpoint",
+      AT(s3_endpoint),
+      .type = SETTING_TEXT,
+      .fallback = "",
+      .help = "another server than Amazon's" },
     { .name = "log-level",
       AT(log_level),
       .type = SETTING_CHOICE,
@@ -404,8 +495,12 @@ int settings_set(struct settings *s, size_t index, const char *text,
 
     if (rc || origin < source->origin)
         return rc;
-    copy = strdup(text);
-    if (!copy)
+    if ((row->flags & SETTING_LIST) && origin == SETTING_FROM_FLAG &&
+        source->origin == origin)
+        rc = asprintf(&copy, "%s:%s", source->text, text) < 0;
+    else
+        copy = strdup(text);
+    if (rc || !copy)
         return error_memory(err);
     if (value.text == text)
         value.text = copy;

@@ -16,7 +16,7 @@
 
 #include "base/buf.h"
 
-enum { SETTINGS_MAX = 48, SETTINGS_FILE_BYTES = 256 * 1024 };
+enum { SETTINGS_MAX = 64, SETTINGS_FILE_BYTES = 256 * 1024 };
 
 enum setting_type {
     SETTING_TEXT,
@@ -34,6 +34,7 @@ enum setting_flag {
     SETTING_SECRET = 1,  /* never printed */
     SETTING_NO_FLAG = 2, /* not on the command line, where others can see it */
     SETTING_NO_FILE = 4,
+    SETTING_LIST = 8, /* given again, it adds to the list, with ':' between */
 };
 
 struct setting {
@@ -88,6 +89,22 @@ struct settings {
     uint64_t idle_time;
     uint64_t memory;
     uint64_t threads;
+
+    const char *allow_local;
+    const char *source_schemes;
+    const char *source_ports;
+    const char *source_hosts;
+    const char *source_exceptions;
+    uint64_t source_time;
+    const char *ca_file;
+    const char *hf_token;
+    const char *hf_endpoint;
+    const char *gcs_token;
+    const char *gcs_endpoint;
+    const char *s3_key;
+    const char *s3_secret;
+    const char *s3_region;
+    const char *s3_endpoint;
 
     unsigned log_level;  /* enum log_level */
     unsigned log_format; /* enum log_format */

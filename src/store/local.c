@@ -4,14 +4,17 @@
  * Files are opened relative to a descriptor of the folder, so renaming the
  * folder while it is read does no harm. Links inside it are followed: model
  * caches are built of them. Folders of strangers (unpacked uploads) hold none,
- * since unpacking refuses them.
+ * since unpacking refuses them. Where strangers choose what is read, the kernel
+ * sees to it that no link leads out (openat2).
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "store/store.h"
@@ -19,7 +22,19 @@
 struct local {
     struct store base;
     int dir;
+    bool beneath; /* links lead nowhere else */
 };
+
+static int open_at(const struct local *l, const char *name, int flags)
+{
+    struct open_how how = { .flags = (unsigned)flags | O_CLOEXEC,
+                            .resolve =
+                                RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS };
+
+    if (!l->beneath)
+        return openat(l->dir, name, flags | O_CLOEXEC);
+    return (int)syscall(SYS_openat2, l->dir, name, &how, sizeof how);
+}
 
 static int fail(const struct store *s, const char *name, const char *what,
                 struct error *err)
@@ -38,7 +53,7 @@ static int open_file(struct store *s, const char *name, int *fd, off_t *size,
 {
     const struct local *l = (const struct local *)s;
     struct stat st;
-    int file = openat(l->dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int file = open_at(l, name, O_RDONLY | O_NONBLOCK);
 
     if (file < 0)
         return fail(s, name, "open", err);
@@ -147,8 +162,7 @@ static int local_list(struct store *s, const char *folder, store_entry_fn fn,
                       void *ctx, struct error *err)
 {
     const struct local *l = (const struct local *)s;
-    int fd = openat(l->dir, *folder ? folder : ".",
-                    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open_at(l, *folder ? folder : ".", O_RDONLY | O_DIRECTORY);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     struct dirent *entry;
     int rc = 0;
@@ -187,13 +201,8 @@ static const struct store_ops local_ops = {
     .free = local_free,
 };
 
-int store_local_open(const char *path, struct store **out, struct error *err)
-{
-    return store_local_open_at(AT_FDCWD, path, path, out, err);
-}
-
-int store_local_open_at(int folder, const char *path, const char *label,
-                        struct store **out, struct error *err)
+static int open_folder(int folder, const char *path, const char *label,
+                       bool beneath, struct store **out, struct error *err)
 {
     struct local *l = calloc(1, sizeof *l);
     bool absent;
@@ -201,6 +210,7 @@ int store_local_open_at(int folder, const char *path, const char *label,
     if (!l)
         return error_memory(err);
     l->base.ops = &local_ops;
+    l->beneath = beneath;
     l->base.label = strdup(label);
     l->dir = openat(folder, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (l->base.label && l->dir >= 0) {
@@ -218,4 +228,21 @@ int store_local_open_at(int folder, const char *path, const char *label,
     free(l->base.label);
     free(l);
     return err ? (int)err->code : ERR_READ;
+}
+
+int store_local_open(const char *path, struct store **out, struct error *err)
+{
+    return open_folder(AT_FDCWD, path, path, false, out, err);
+}
+
+int store_local_open_at(int folder, const char *path, const char *label,
+                        struct store **out, struct error *err)
+{
+    return open_folder(folder, path, label, false, out, err);
+}
+
+int store_local_open_beneath(const char *path, struct store **out,
+                             struct error *err)
+{
+    return open_folder(AT_FDCWD, path, path, true, out, err);
 }

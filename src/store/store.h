@@ -95,6 +95,10 @@ int store_local_open(const char *path, struct store **out, struct error *err);
 int store_local_open_at(int folder, const char *path, const char *label,
                         struct store **out, struct error *err);
 
+/* The same, but no link in it leads out of it: such names cannot be read. */
+int store_local_open_beneath(const char *path, struct store **out,
+                             struct error *err);
+
 /*
  * Objects in memory, for tests and small generated sources. put copies data
  * and replaces what was there; it must not run beside other calls.

@@ -214,7 +214,8 @@ def test_failure_is_told(server, tmp_path):
 
 @pytest.mark.parametrize("request_, status, word", [
     ({}, 400, "checkpoint"),
-    ({"checkpoint": "https://x.example/c"}, 400, "upload:ID"),
+    ({"checkpoint": "x.example/c"}, 400, "upload:ID"),
+    ({"checkpoint": "http://x.example/c"}, 403, "http"),
     ({"checkpoint": "upload:none-of-that-name"}, 404, "upload"),
     ({"checkpoint": "upload:sample-of-the-tests", "dtype": "int8"}, 400,
      "int8"),
