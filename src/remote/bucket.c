@@ -28,6 +28,11 @@ void bucket_show(const struct bucket *b, const char *name, struct buf *out)
         buf_printf(out, "/%s", name);
 }
 
+bool bucket_can_explain(int rc)
+{
+    return rc == ERR_NOT_FOUND || rc == ERR_SOURCE_DENIED || rc == ERR_SOURCE;
+}
+
 int bucket_open(struct bucket *b, const struct objects_ops *ops,
                 struct fetch *f, const struct remote_options *o,
                 struct store **out, char folder[static STORE_NAME_MAX + 1],

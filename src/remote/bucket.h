@@ -29,6 +29,9 @@ int bucket_open(struct bucket *b, const struct objects_ops *ops,
                 struct store **out, char folder[static STORE_NAME_MAX + 1],
                 struct error *err);
 
+/* Whether a failure is one that a server's reply can explain. */
+bool bucket_can_explain(int rc);
+
 /* "gs://BUCKET/NAME" for messages; the Hub's with its revision. */
 void bucket_show(const struct bucket *b, const char *name, struct buf *out);
 

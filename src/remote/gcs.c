@@ -100,7 +100,8 @@ static int absent(struct gcs *s, const struct fetch_reply *r, int rc,
     error_set(err, ERR_SOURCE_DENIED, "there is no bucket gs://%.200s",
               s->api.bucket);
     error_subject(err, "gs://%.200s", s->api.bucket);
-    return error_hint(err, "check the bucket's name");
+    error_hint(err, "check the bucket's name");
+    return ERR_SOURCE_DENIED;
 }
 
 static int gcs_explain(struct objects *o, const char *name,
@@ -119,11 +120,13 @@ static int gcs_explain(struct objects *o, const char *name,
               s->api.bucket, name, r->status, *message ? ": " : "", message);
     error_subject(err, "gs://%.80s/%.160s", s->api.bucket, name);
     if (gcs_token_is_given(s->token))
-        return error_hint(err, "the access token does not allow it, or has "
-                               "expired: tokens last an hour");
-    return error_hint(err, "if it is public check its name; else give a token: "
-                           "CLOUDSDK_AUTH_ACCESS_TOKEN=$(gcloud auth "
-                           "print-access-token), or the service's setting");
+        error_hint(err, "the access token does not allow it, or has expired: "
+                        "tokens last an hour");
+    else
+        error_hint(err, "if it is public check its name; else give a token: "
+                        "CLOUDSDK_AUTH_ACCESS_TOKEN=$(gcloud auth "
+                        "print-access-token), or the service's setting");
+    return ERR_SOURCE_DENIED;
 }
 
 static int ask_page(void *ctx, struct page *p, const char *token,

@@ -34,20 +34,16 @@ static struct hf *of(struct objects *o)
  */
 static const struct meaning {
     const char *code;
-    enum error_code error;
     const char *text;
     const char *hint;
 } meanings[] = {
-    { "EntryNotFound", ERR_NOT_FOUND, "is not there", "" },
-    { "RepoNotFound", ERR_SOURCE_DENIED,
-      "is in a repository that is not there, or private",
+    { "RepoNotFound", "is in a repository that is not there, or private",
       "check its name; a private one wants a token in HF_TOKEN" },
-    { "RevisionNotFound", ERR_SOURCE_DENIED,
-      "is in a revision that is not there", "check the part behind '@'" },
-    { "GatedRepo", ERR_SOURCE_DENIED, "is in a gated repository",
+    { "RevisionNotFound", "is in a revision that is not there",
+      "check the part behind '@'" },
+    { "GatedRepo", "is in a gated repository",
       "accept its terms on its page, and give your token in HF_TOKEN" },
-    { "DisabledRepo", ERR_SOURCE_DENIED, "is in a repository that is disabled",
-      "" },
+    { "DisabledRepo", "is in a repository that is disabled", "" },
 };
 
 static const struct meaning *find_meaning(const char *code)
@@ -67,6 +63,8 @@ static int explain(const struct hf *s, const char *name,
     char message[MESSAGE_MAX];
     const struct meaning *m;
 
+    if (!bucket_can_explain(rc))
+        return rc;
     fetch_header(r, "X-Error-Code", code, sizeof code);
     fetch_header(r, "X-Error-Message", header, sizeof header);
     message_line(header, strlen(header), message, sizeof message);
@@ -74,18 +72,18 @@ static int explain(const struct hf *s, const char *name,
     /* Without a token the Hub says 401 of repositories that are not there. */
     if (!m && r->status == 401 && (!s->token || !*s->token))
         m = find_meaning("RepoNotFound");
-    if (!m && rc != ERR_SOURCE_DENIED)
-        return rc;
     bucket_show(&s->base, name, &shown);
-    buf_str(&shown);
-    error_set(err, m ? m->error : ERR_SOURCE_DENIED,
-              "%.200s %s (HTTP status %d)%s%.150s", (const char *)shown.data,
-              m ? m->text : "may not be read", r->status, *message ? ": " : "",
-              message);
-    error_subject(err, "%.200s", (const char *)shown.data);
+    if ((!m && rc != ERR_SOURCE_DENIED) || !buf_str(&shown)) {
+        buf_done(&shown);
+        return rc;
+    }
+    error_set(err, ERR_SOURCE_DENIED, "%.200s %s (HTTP status %d)%s%.150s",
+              buf_str(&shown), m ? m->text : "may not be read", r->status,
+              *message ? ": " : "", message);
+    error_subject(err, "%.200s", buf_str(&shown));
+    error_hint(err, "%s", m ? m->hint : "check that the token may read it");
     buf_done(&shown);
-    return error_hint(err, "%s",
-                      m ? m->hint : "check that the token may read it");
+    return ERR_SOURCE_DENIED;
 }
 
 static int hf_explain(struct objects *o, const char *name,

@@ -30,7 +30,8 @@ static struct s3 *of(struct objects *o)
 }
 
 /*
- * Error codes that mean something else than their status, or more. A region
+ * Error codes that mean something else than their status, or more; none makes
+ * an object absent that the status does not. A region
  * beside the error is told in place of the hint. Source: the list of error
  * codes at docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
  */
@@ -40,7 +41,6 @@ static const struct meaning {
     const char *text;
     const char *hint;
 } meanings[] = {
-    { "NoSuchKey", ERR_NOT_FOUND, "is not there", "" },
     { "NoSuchBucket", ERR_SOURCE_DENIED, "is in a bucket that is not there",
       "check the bucket's name, and the endpoint" },
     { "AccessDenied", ERR_SOURCE_DENIED, "may not be read", "" },
@@ -121,6 +121,8 @@ static int s3_explain(struct objects *o, const char *name,
     const struct meaning *m;
     struct s3_error e;
 
+    if (!bucket_can_explain(rc))
+        return rc;
     s3_api_read_error(r->problem.data, r->problem.len, &e);
     if (!*e.region)
         fetch_header(r, "x-amz-bucket-region", e.region, sizeof e.region);
@@ -129,17 +131,16 @@ static int s3_explain(struct objects *o, const char *name,
     m = find_meaning(e.code);
     if (!m && r->status == 301)
         m = find_meaning("PermanentRedirect");
-    if (m ? rc == ERR_NOT_FOUND && m->error == ERR_NOT_FOUND
-          : rc != ERR_SOURCE_DENIED)
+    if (!m && rc != ERR_SOURCE_DENIED)
         return rc;
-    error_set(err, m ? m->error : ERR_SOURCE_DENIED,
+    rc = m ? (int)m->error : ERR_SOURCE_DENIED;
+    error_set(err, (enum error_code)rc,
               "s3://%.100s/%.150s %s (HTTP status %d%s%s)", s->api.bucket, name,
               m ? m->text : "may not be read", r->status, *e.code ? ", " : "",
               e.code);
     error_subject(err, "s3://%.80s/%.160s", s->api.bucket, name);
-    if (err && err->code != ERR_NOT_FOUND)
-        set_hint(s, m, &e, err);
-    return m ? (int)m->error : ERR_SOURCE_DENIED;
+    set_hint(s, m, &e, err);
+    return rc;
 }
 
 static int ask_page(void *ctx, struct page *p, const char *token,

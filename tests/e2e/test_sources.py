@@ -244,6 +244,7 @@ ANSWERS = [
     (400, "<Error><Code>InvalidToken</Code></Error>", {},
      ["AWS_SESSION_TOKEN"]),
     (403, "<Error><Code>InvalidObjectState</Code></Error>", {}, ["archived"]),
+    (403, "<Error><Code>NoSuchKey</Code></Error>", {}, ["may not be read"]),
     (403, "<!DOCTYPE x [<!ENTITY a 'AccessDenied'>]><Error><Code>&a;</Code>"
      "</Error>", {}, ["may not be read (HTTP status 403)"]),
 ]

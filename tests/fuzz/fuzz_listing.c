@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "remote/gcs_api.h"
+#include "remote/gcs_token.h"
 #include "remote/hf_api.h"
 #include "remote/s3_api.h"
 
@@ -52,6 +53,19 @@ static void errors(const uint8_t *data, size_t size)
     FUZZ_ASSERT(strlen(text) < sizeof text);
 }
 
+static void check_token(const uint8_t *data, size_t size)
+{
+    char token[16];
+    uint64_t seconds;
+    struct error err;
+
+    if (gcs_token_read(data, size, token, sizeof token, &seconds, &err) == 0)
+        FUZZ_ASSERT(*token && strlen(token) < sizeof token &&
+                    !strpbrk(token, " \r\n"));
+    else
+        FUZZ_ASSERT(err.code == ERR_SOURCE);
+}
+
 static void headers(const uint8_t *data, size_t size)
 {
     char commit[HF_API_COMMIT + 1];
@@ -68,6 +82,7 @@ static void headers(const uint8_t *data, size_t size)
         FUZZ_ASSERT(strstr(text, next));
     if (hf_api_read_commit(text, size, commit, &err) == 0)
         FUZZ_ASSERT(hf_api_is_commit(commit));
+    check_token(data, size);
     free(text);
 }
 
