@@ -159,6 +159,42 @@ START_TEST(test_reads_once)
 }
 END_TEST
 
+/* However often windows come back to it, an absent chunk is one. */
+START_TEST(test_absent_once)
+{
+    static const uint64_t shape[] = { 10, 9 };
+    static const uint64_t chunk[] = { 4, 4 };
+    struct scratch *s = NULL;
+    unsigned char bytes[400];
+    struct spool *spool = NULL;
+    struct fake_plan f;
+    struct window w;
+    struct error err;
+
+    fake_plan_init(&f);
+    fake_add_array(&f, DTYPE_F32, 2, shape, chunk)->absent = 4;
+    ck_ok(scratch_new(&s, &err), &err);
+    for (uint64_t room = 16; room < 400; room += 40) {
+        for (unsigned spooled = 0; spooled < 2; spooled++) {
+            uint64_t missing = 0;
+
+            window_first(&w, f.arrays[0], room);
+            ck_ok(spool_new(window_spool_bytes(&w), &spool, &err), &err);
+            if (spooled && window_decodes(&w) > 1)
+                window_use_spool(&w, spool);
+            for (; !w.done; window_next(&w))
+                ck_ok(window_read(&w, ARRAY_MISSING_FILL, s, bytes, &missing,
+                                  &err),
+                      &err);
+            ck_assert_uint_eq(missing, 1);
+            spool_free(spool);
+        }
+    }
+    scratch_free(s);
+    fake_plan_done(&f);
+}
+END_TEST
+
 START_TEST(test_decodes)
 {
     struct array a = { .dtype = DTYPE_F32,
@@ -315,8 +351,9 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        test_windows, test_reads_once, test_decodes,  test_spool,
-        test_empty,   test_digests,    test_failures, test_too_large,
+        test_windows, test_reads_once, test_absent_once,
+        test_decodes, test_spool,      test_empty,
+        test_digests, test_failures,   test_too_large,
     };
 
     return unit_run("digest", tests, sizeof tests / sizeof *tests);

@@ -219,57 +219,119 @@ START_TEST(test_single)
 }
 END_TEST
 
-/* More indexes than the cache keeps: 3000 shards of 512 chunks. */
-START_TEST(test_many_shards)
+/* The metadata of uint16 in shards of so many chunks, one element each. */
+static char *many_meta(unsigned shards, unsigned chunks)
 {
-    enum { SHARDS_ = 3000, CHUNKS = 512, BYTES_ = 16 * CHUNKS };
-    unsigned char *bytes = malloc(BYTES_ + CHUNKS * 2);
-    struct scratch *scratch = new_scratch();
     char *meta = meta_with("codecs", SHARDS("[1]", ""));
-    const void *data = NULL;
-    char name[32];
-    struct array *a;
-    struct store *s;
-    struct error err;
     json_t *json = json_loads(meta, 0, NULL);
 
-    ck_assert(bytes && json);
+    ck_assert_ptr_nonnull(json);
     free(meta);
-    json_object_set_new(json, "shape", json_pack("[i]", SHARDS_ * CHUNKS));
+    json_object_set_new(json, "shape", json_pack("[i]", shards * chunks));
     json_object_set_new(json, "data_type", json_string("uint16"));
     json_object_set_new(json, "fill_value", json_integer(0));
     json_object_set_new(json, "chunk_grid",
                         json_pack("{s:s,s:{s:[i]}}", "name", "regular",
-                                  "configuration", "chunk_shape", CHUNKS));
+                                  "configuration", "chunk_shape", chunks));
     meta = json_dumps(json, 0);
-    s = new_store(meta);
-    for (unsigned i = 0; i < SHARDS_; i++) {
-        for (unsigned c = 0; c < CHUNKS; c++) {
-            uint16_t value = (uint16_t)(i * 7 + c);
-            uint64_t pair[2] = { 2 * c, 2 };
-
-            memcpy(bytes + 2 * c, &value, 2);
-            memcpy(bytes + 2 * CHUNKS + 16 * c, pair, 16);
-        }
-        snprintf(name, sizeof name, "dir/c/%u", i);
-        put(s, name, bytes, BYTES_ + CHUNKS * 2);
-    }
-    a = open_array(s, "dir");
-    for (uint64_t i = 0; i < 20000; i++) {
-        uint64_t shard_at = i * 2654435761U % SHARDS_;
-        uint64_t chunk_at = i * 40503U % CHUNKS;
-        uint16_t want = (uint16_t)(shard_at * 7 + chunk_at);
-
-        ck_ok(array_read_chunk(a, shard_at * CHUNKS + chunk_at,
-                               ARRAY_MISSING_ERROR, scratch, &data, NULL, &err),
-              &err);
-        ck_assert_mem_eq(data, &want, 2);
-    }
-    array_free(a);
-    store_free(s);
     json_decref(json);
-    free(meta);
+    return meta;
+}
+
+static uint16_t many_value(unsigned seed, uint64_t shard_at, uint64_t chunk_at)
+{
+    return (uint16_t)(seed + shard_at * 7 + chunk_at);
+}
+
+/* Such an array in the folder; elements and their order depend on the seed. */
+static void put_many(struct store *s, const char *folder, unsigned shards,
+                     unsigned chunks, unsigned seed)
+{
+    size_t len = (size_t)chunks * 18;
+    unsigned char *bytes = malloc(len);
+    char *meta = many_meta(shards, chunks);
+    char name[40];
+
+    ck_assert_ptr_nonnull(bytes);
+    snprintf(name, sizeof name, "%s/zarr.json", folder);
+    put(s, name, meta, strlen(meta));
+    for (unsigned i = 0; i < shards; i++) {
+        for (unsigned c = 0; c < chunks; c++) {
+            uint16_t value = many_value(seed, i, c);
+            uint64_t pair[2] = { 2 * ((c + seed) % chunks), 2 };
+
+            memcpy(bytes + pair[0], &value, 2);
+            memcpy(bytes + 2 * chunks + 16 * c, pair, 16);
+        }
+        snprintf(name, sizeof name, "%s/c/%u", folder, i);
+        put(s, name, bytes, len);
+    }
     free(bytes);
+    free(meta);
+}
+
+static void check_one(const struct array *a, unsigned chunks, unsigned seed,
+                      uint64_t shard_at, uint64_t chunk_at,
+                      struct scratch *scratch)
+{
+    uint16_t want = many_value(seed, shard_at, chunk_at);
+    const void *data = NULL;
+    struct error err;
+
+    ck_ok(array_read_chunk(a, shard_at * chunks + chunk_at, ARRAY_MISSING_ERROR,
+                           scratch, &data, NULL, &err),
+          &err);
+    ck_assert_mem_eq(data, &want, 2);
+}
+
+/* Two arrays with more indexes than are kept, some in the same place. */
+START_TEST(test_many_shards)
+{
+    enum { COUNT = 2500, CHUNKS = 64 };
+    struct scratch *scratch = new_scratch();
+    struct store *s = new_store(NULL);
+    struct array *a, *b;
+
+    put_many(s, "a", COUNT, CHUNKS, 1);
+    put_many(s, "b", COUNT, CHUNKS, 2);
+    a = open_array(s, "a");
+    b = open_array(s, "b");
+    for (uint64_t i = 0; i < COUNT; i++) {
+        check_one(a, CHUNKS, 1, i, i % CHUNKS, scratch);
+        check_one(b, CHUNKS, 2, i, i % CHUNKS, scratch);
+    }
+    for (uint64_t i = 0; i < 20000; i++)
+        check_one(i % 2 ? a : b, CHUNKS, i % 2 ? 1 : 2, i * 2654435761U % COUNT,
+                  i * 40503U % CHUNKS, scratch);
+    array_free(a);
+    array_free(b);
+    store_free(s);
+    scratch_free(scratch);
+}
+END_TEST
+
+/* Indexes of a megabyte: five of them are kept, twenty are not. */
+START_TEST(test_cache_is_bounded)
+{
+    enum { COUNT = 20, CHUNKS = 1 << 16 };
+    struct counting c = { .base = { &counting_ops, NULL } };
+    struct scratch *scratch = new_scratch();
+    struct array *a;
+
+    c.below = new_store(NULL);
+    put_many(c.below, "a", COUNT, CHUNKS, 3);
+    a = open_array(&c.base, "a");
+    for (unsigned round = 0; round < 2; round++)
+        for (uint64_t i = 0; i < 5; i++)
+            check_one(a, CHUNKS, 3, i, 77, scratch);
+    ck_assert_uint_eq(c.sizes, 5);
+    for (uint64_t i = 0; i < COUNT; i++)
+        check_one(a, CHUNKS, 3, i, 77, scratch);
+    ck_assert_uint_eq(c.sizes, COUNT);
+    check_one(a, CHUNKS, 3, 0, 78, scratch);
+    ck_assert_msg(c.sizes == COUNT + 1, "the first index was kept");
+    array_free(a);
+    store_free(c.below);
     scratch_free(scratch);
 }
 END_TEST
@@ -278,7 +340,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         test_damaged_shard, test_damaged_index, test_reads_of_shards,
-        test_single,        test_many_shards,
+        test_single,        test_many_shards,   test_cache_is_bounded,
     };
 
     return unit_run("shard", tests, sizeof tests / sizeof *tests);
