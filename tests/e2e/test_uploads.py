@@ -20,6 +20,7 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 import tus
+from conftest import golden
 from test_service import MiB, Server, problem, serving, small, soon, tar_of, \
     tar_with  # noqa: F401 (small is a fixture)
 
@@ -852,3 +853,21 @@ def test_folder_becomes_a_model(server, small):
         "GET", "/v1/models/acme/from-folder/files/model.safetensors")
     assert reply.data == small.files["model.safetensors"]
     assert not tus.get(server, f"{tus.UPLOADS}/{upload}")["unpacked"]
+
+
+@pytest.mark.parametrize("case", ["orbax", "orbax-ocdbt", "orbax-zarr3",
+                                  "orbax-steps"])
+def test_orbax_becomes_a_model(server, tmp_path, case):
+    """Archives of Orbax folders, of which "state.step" is not kept."""
+    data = (golden.CASES / case / "checkpoint.tar.gz").read_bytes()
+    url = tus.create(server, len(data),
+                     Upload_Metadata=tus.metadata(filename="orbax.tar.gz"))
+    assert tus.patch(server, url, 0, data).status == 204
+    id = url.rpartition("/")[2]
+    job = finished(server, convert(server, checkpoint=f"upload:{id}",
+                                   model=f"acme/{case}"))
+    assert job["state"] == "succeeded", job
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(server.request(
+        "GET", f"/v1/models/acme/{case}/files/model.safetensors").data)
+    assert golden.tensors(file) == golden.read_expected_tensors(case)
