@@ -94,7 +94,11 @@ int listing_see(void *ctx, const char *name, bool is_folder, struct error *err)
         l->unfinished = true;
         return 0;
     }
-    l->arrays = l->arrays || is_part(name);
+    if (is_part(name)) { /* and no step, though it may end in a number */
+        l->arrays = true;
+        l->folders++;
+        return 0;
+    }
     if (l->folders < LISTING_MAX_ITEMS && strlen(name) < sizeof l->items[0])
         memcpy(l->items[l->folders], name, strlen(name) + 1);
     l->folders++;

@@ -131,6 +131,7 @@ START_TEST(test_refused)
         { "checkpoint", "", ERR_INDEX, "empty" },
         { "checkpoint", "\x81", ERR_INDEX, "damaged" },
         { "target.a/.zarray", "{}", ERR_UNFINISHED, "index" },
+        { "ocdbt.process_0/manifest.ocdbt", "x", ERR_UNFINISHED, "index" },
         { "checkpoint_5/target.a/.zarray", "{}", ERR_UNFINISHED, "index" },
         { "checkpoint_5.tmp-1/x", "x", ERR_UNFINISHED, "index" },
         { "a/b/c/d/e/checkpoint", "x", ERR_FORMAT, "no checkpoint" },

@@ -334,6 +334,11 @@ START_TEST(test_shape_of_tree)
     build_inner(d, 2, 1, 4, "d", 0, 0, leaf);
     refuse(d, 2, ERR_INDEX, "another height");
 
+    /* Keys are said to share more than there is. */
+    d = built_new();
+    build_inner(d, 1, 1, 5, "d", 0, 0, 50);
+    refuse(d, 1, ERR_INDEX, "length of a key");
+
     /* Two children with the same keys. */
     d = built_new();
     build_leaf(d, three, 3);

@@ -217,6 +217,24 @@ START_TEST(test_roots)
 }
 END_TEST
 
+/* Either way to say that a leaf is no array. */
+START_TEST(test_no_arrays)
+{
+    static const char text[] =
+        "{\"tree_metadata\": {\"a\": {\"key_metadata\": [{\"key\": \"a\"}],"
+        "\"value_metadata\": {\"value_type\": \"new\", "
+        "\"skip_deserialize\": true}}, \"b\": {\"key_metadata\": "
+        "[{\"key\": \"b\"}], \"value_metadata\": {\"value_type\": "
+        "\"Dict\"}}}}";
+    struct orbax_index x = { 0 };
+    struct error err;
+
+    ck_ok(orbax_index_read(text, sizeof text - 1, "_METADATA", &x, &err), &err);
+    ck_assert_uint_eq(x.count, 0);
+    orbax_index_done(&x);
+}
+END_TEST
+
 /* Where the index is lost, a database still tells what it holds. */
 START_TEST(test_no_index)
 {
@@ -351,10 +369,10 @@ END_TEST
 
 int main(void)
 {
-    const TTest *tests[] = { test_no_step,       test_roots,
-                             test_lost,          test_no_index,
-                             test_damaged_index, test_unfinished_step,
-                             test_items };
+    const TTest *tests[] = { test_no_step,         test_roots,
+                             test_no_arrays,       test_lost,
+                             test_no_index,        test_damaged_index,
+                             test_unfinished_step, test_items };
     Suite *suite = suite_create("orbax");
     TCase *tc = tcase_create("versions");
     SRunner *runner;
