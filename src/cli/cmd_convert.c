@@ -201,7 +201,6 @@ static int run(const struct cli_job *j, const struct conversion *c,
     struct cli_progress *bar = NULL;
     int rc;
 
-    watch_signals(j->progress);
     rc = cli_progress_start(j->progress, j->quiet || j->json, &bar, err);
     if (rc)
         return rc;
@@ -251,6 +250,7 @@ static int convert(struct cli_job *j, struct error *err)
         error_set(err, ERR_USAGE, "no output folder is given");
         return error_hint(err, "say --out DIR");
     }
+    watch_signals(j->progress);
     rc = cli_job_plan(j, &c, err);
     if (!rc)
         rc = sink_folder_open(j->out, j->overwrite, &s, err);

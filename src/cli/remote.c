@@ -8,6 +8,8 @@
  */
 #include "cli/remote.h"
 
+#include <errno.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +17,9 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "remote/archive.h"
 
-enum { TOKEN_BYTES = 16384 };
+enum { TOKEN_BYTES = 16384, WALK_FILES = 16 };
 
 void cli_remote_init(struct cli_remote *r, const atomic_bool *cancel)
 {
@@ -24,8 +27,27 @@ void cli_remote_init(struct cli_remote *r, const atomic_bool *cancel)
     r->options.cancel = cancel;
 }
 
+static int remove_one(const char *path, const struct stat *st, int kind,
+                      struct FTW *where)
+{
+    (void)st;
+    (void)kind;
+    (void)where;
+    return remove(path);
+}
+
+static void remove_unpacked(struct cli_remote *r)
+{
+    if (!r->unpacked)
+        return;
+    nftw(r->unpacked, remove_one, WALK_FILES, FTW_DEPTH | FTW_PHYS);
+    free(r->unpacked);
+    r->unpacked = NULL;
+}
+
 void cli_remote_done(struct cli_remote *r)
 {
+    remove_unpacked(r);
     fetch_free(r->fetch);
     policy_free(r->policy);
     credentials_free(r->credentials);
@@ -105,6 +127,32 @@ static const char *local_path(const char *text)
     return strncmp(text, "localhost/", 10) ? text : text + strlen("localhost");
 }
 
+/* An archive is unpacked into a temporary folder, which stays till the end. */
+static int open_archive(struct cli_remote *r, const char *url,
+                        struct checkpoint **out, struct error *err)
+{
+    const struct intake_limits limits = { .bytes = INT64_MAX,
+                                          .entries = INT32_MAX,
+                                          .path = STORE_NAME_MAX };
+    const char *root = getenv("TMPDIR");
+    int rc;
+
+    if (asprintf(&r->unpacked, "%s/switchyard-XXXXXX",
+                 root && *root ? root : "/var/tmp") < 0) {
+        r->unpacked = NULL;
+        return error_memory(err);
+    }
+    if (!mkdtemp(r->unpacked)) {
+        rc = error_errno(err, ERR_WRITE, errno, "cannot make the folder %.200s",
+                         r->unpacked);
+        free(r->unpacked);
+        r->unpacked = NULL;
+        return rc;
+    }
+    rc = archive_fetch(r->fetch, url, &r->options, r->unpacked, &limits, err);
+    return rc ? rc : checkpoint_open_path(r->unpacked, out, err);
+}
+
 int cli_remote_checkpoint(struct cli_remote *r, const char *text,
                           struct checkpoint **out, struct error *err)
 {
@@ -115,6 +163,8 @@ int cli_remote_checkpoint(struct cli_remote *r, const char *text,
     if (!url_is(local_path(text)))
         return checkpoint_open_path(local_path(text), out, err);
     rc = prepare(r, text, err);
+    if (!rc && archive_is(text))
+        return open_archive(r, text, out, err);
     if (!rc)
         rc = remote_open(r->fetch, text, &r->options, &store, folder, err);
     return rc ? rc : checkpoint_open_steal(store, folder, out, err);

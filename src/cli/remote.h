@@ -21,12 +21,13 @@ struct cli_remote {
     struct remote_options options;
     struct policy *policy;
     struct fetch *fetch;
+    char *unpacked; /* a temporary folder; NULL: none */
 };
 
 /* cancel (may be NULL) ends all requests. */
 void cli_remote_init(struct cli_remote *r, const atomic_bool *cancel);
 
-/* Stores that were opened are freed before. */
+/* Removes what was unpacked. Stores that were opened are freed before. */
 void cli_remote_done(struct cli_remote *r);
 
 /* A URL or path (also file://) as a checkpoint. */

@@ -1,5 +1,6 @@
 libcore_a_SOURCES += \
 	%D%/ahead.c \
+	%D%/archive.c %D%/archive.h \
 	%D%/aws_profile.c %D%/aws_profile.h \
 	%D%/bucket.c %D%/bucket.h \
 	%D%/call.c %D%/call.h \

@@ -134,6 +134,29 @@ int get_begin(struct objects *o, enum store_soon what, const char *name,
     return rc;
 }
 
+int get_begin_stream(struct objects *o, const char *name,
+                     int (*take)(void *ctx, const void *data, size_t len,
+                                 struct error *err),
+                     void *ctx, struct get **out, struct error *err)
+{
+    struct get *g = NULL;
+    int rc = make_get(STORE_SOON_GET, name, 0, 0, &g, err);
+
+    if (!rc)
+        rc = ask(o, g, err);
+    if (!rc) {
+        g->query.request.body.take = take;
+        g->query.request.body.ctx = ctx;
+        rc =
+            fetch_begin(o->fetch, &g->query.request, NULL, NULL, &g->call, err);
+    }
+    if (rc)
+        get_free(g);
+    else
+        *out = g;
+    return rc;
+}
+
 static void tell_version(struct objects *o, const struct fetch_reply *r,
                          char version[static OBJECTS_VERSION_MAX + 1])
 {
@@ -226,6 +249,7 @@ int get_end(struct objects *o, struct get *g, struct error *err)
     if (rc == ERR_NOT_FOUND)
         note_absent(o, g->name);
     if (!rc && !r.has_size && g->what != STORE_SOON_READ &&
+        !g->query.request.body.take &&
         (g->what == STORE_SOON_GET || g->body.len < GET_PEEK)) {
         r.has_size = true;
         r.size = g->body.len;

@@ -54,6 +54,12 @@ int get_begin(struct objects *o, enum store_soon what, const char *name,
               uint64_t offset, uint64_t len, void *dst, uint64_t max,
               struct get **out, struct error *err);
 
+/* The same of a whole object, into a taker; ended by get_end() at once. */
+int get_begin_stream(struct objects *o, const char *name,
+                     int (*take)(void *ctx, const void *data, size_t len,
+                                 struct error *err),
+                     void *ctx, struct get **out, struct error *err);
+
 /* Waits for it and remembers what the reply tells of the object. */
 int get_end(struct objects *o, struct get *g, struct error *err);
 void get_free(struct get *g);

@@ -21,25 +21,29 @@ enum {
 
 #define AHEAD_BYTES ((uint64_t)8 << 20) /* unless store_set_ahead() says */
 
-/*
- * A get that is over, be it begun ahead or now; its body is in dst, where that
- * is given and it was begun now, or its own. On failure there is none.
- */
-static int whole_get(struct objects *o, enum store_soon what, const char *name,
-                     uint64_t offset, uint64_t len, void *dst, uint64_t max,
-                     struct get **out, struct error *err)
+/* Waits for *g, which is freed and NULL on failure. */
+static int ended(struct objects *o, struct get **g, struct error *err)
 {
-    struct get *g = ahead_take(o, what, name, offset, len);
-    int rc = g ? 0 : get_begin(o, what, name, offset, len, dst, max, &g, err);
+    int rc = get_end(o, *g, err);
 
-    if (rc)
-        return rc;
-    rc = get_end(o, g, err);
-    if (rc)
-        get_free(g);
-    else
-        *out = g;
+    if (rc) {
+        get_free(*g);
+        *g = NULL;
+    }
     return rc;
+}
+
+/* A get that is over, be it begun ahead or now; its body is in its buffer. */
+static int whole_get(struct objects *o, enum store_soon what, const char *name,
+                     uint64_t len, uint64_t max, struct get **out,
+                     struct error *err)
+{
+    int rc = 0;
+
+    *out = ahead_take(o, what, name, 0, len);
+    if (!*out)
+        rc = get_begin(o, what, name, 0, len, NULL, max, out, err);
+    return rc ? rc : ended(o, out, err);
 }
 
 static int absent(const struct objects *o, const char *name, struct error *err)
@@ -88,8 +92,7 @@ static int objects_size(struct store *base, const char *name, uint64_t *size,
 
     if (known_size(o, name, &is_absent, size))
         return is_absent ? absent(o, name, err) : 0;
-    rc = whole_get(o, STORE_SOON_SIZE, name, 0, GET_PEEK, NULL, GET_PEEK, &g,
-                   err);
+    rc = whole_get(o, STORE_SOON_SIZE, name, GET_PEEK, GET_PEEK, &g, err);
     if (rc)
         return rc;
     keep(o, name, 0, &g->body);
@@ -149,15 +152,20 @@ static int objects_read(struct store *base, const char *name, uint64_t offset,
 {
     struct objects *o = (struct objects *)base;
     uint64_t from = offset;
-    struct get *g = NULL;
-    uint64_t fetched;
-    int rc;
+    uint64_t fetched = len;
+    struct get *g;
+    int rc = 0;
 
     if (len == 0 || copy_kept(o, name, offset, dst, len))
         return 0;
-    fetched = stretch(o, name, &from, len);
-    rc = whole_get(o, STORE_SOON_READ, name, from, fetched,
-                   fetched == len ? dst : NULL, fetched, &g, err);
+    g = ahead_take(o, STORE_SOON_READ, name, offset, len);
+    if (!g) {
+        fetched = stretch(o, name, &from, len);
+        rc = get_begin(o, STORE_SOON_READ, name, from, fetched,
+                       fetched == len ? dst : NULL, fetched, &g, err);
+    }
+    if (!rc)
+        rc = ended(o, &g, err);
     if (rc)
         return rc;
     if (g->query.request.body.bytes != dst) {
@@ -235,8 +243,7 @@ static int objects_get(struct store *base, const char *name, uint64_t max,
 
     if (get_kept(o, name, max, b, &rc, err))
         return rc;
-    rc = whole_get(o, STORE_SOON_GET, name, 0, 0, NULL, num_min(max, b->max),
-                   &g, err);
+    rc = whole_get(o, STORE_SOON_GET, name, 0, num_min(max, b->max), &g, err);
     if (!rc)
         rc = hand_over(o, g, max, b, err);
     get_free(g);
@@ -375,6 +382,23 @@ void objects_statistics(struct store *base, uint64_t *requests, uint64_t *bytes)
     *requests = o->state->requests;
     *bytes = o->state->received;
     pthread_mutex_unlock(&o->state->lock);
+}
+
+int objects_stream(struct store *base, const char *name,
+                   int (*take)(void *ctx, const void *data, size_t len,
+                               struct error *err),
+                   void *ctx, struct error *err)
+{
+    struct objects *o = (struct objects *)base;
+    struct get *g = NULL;
+    int rc = store_check_name(name, err);
+
+    if (!rc)
+        rc = get_begin_stream(o, name, take, ctx, &g, err);
+    if (!rc)
+        rc = ended(o, &g, err);
+    get_free(g);
+    return rc;
 }
 
 bool objects_version(struct store *base, const char *name,

@@ -92,6 +92,15 @@ int objects_note(struct objects *o, const char *name, uint64_t size,
                  const char *version, struct error *err);
 
 /*
+ * The whole object, piece by piece, as fetch_body.take. Only for stores of
+ * objects.
+ */
+int objects_stream(struct store *s, const char *name,
+                   int (*take)(void *ctx, const void *data, size_t len,
+                               struct error *err),
+                   void *ctx, struct error *err);
+
+/*
  * The version of an object that was asked for; false if none is known, as of
  * any other kind of store.
  */

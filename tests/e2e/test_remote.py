@@ -246,6 +246,38 @@ def test_secrets_are_not_shown(web, tmp_path):
                 assert secret not in result.stdout + result.stderr
 
 
+@pytest.mark.parametrize("name, options", [
+    ("c.tar", ["-c"]), ("c.tar.gz", ["-cz"]), ("c.tar.zst", ["--zstd", "-c"])])
+def test_archives(folder, web, expected, tmp_path, name, options):
+    """Unpacked while they come in, over a bad network, and removed again."""
+    archives = folder / "archives"
+    archives.mkdir(exist_ok=True)
+    subprocess.run(["tar", *options, "-f", archives / name, "-C",
+                    folder / "chunks", "checkpoint_7"], check=True)
+    (tmp_path / "tmp").mkdir()
+    env = {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
+    chance = random.Random(name)
+
+    def faults(n, path):
+        return chance.choice([("cut", 200000), ("reset", 300000), None])
+
+    with Flaky(web.http, faults) as proxy:
+        got = fetched(proxy.url(f"archives/{name}?x=y"), tmp_path / "out",
+                      env=env)
+    assert got == expected["chunks"]
+    assert not list((tmp_path / "tmp").iterdir())
+
+
+def test_archives_that_are_none(folder, web, tmp_path):
+    (folder / "none.tar.gz").write_bytes(b"x" * 5000)
+    (tmp_path / "tmp").mkdir()
+    for path, status in (("none.tar.gz", 3), ("absent.zip", 4)):
+        result = switchyard("inspect", f"http://127.0.0.1:{web.http}/{path}",
+                            env={**os.environ, "TMPDIR": str(tmp_path / "tmp")})
+        assert result.returncode in (2, status), result.stderr
+        assert not list((tmp_path / "tmp").iterdir())
+
+
 def test_an_interrupt(web, tmp_path):
     with Flaky(web.http, lambda n, p: ("stall", 0) if n > 150 else None) as p:
         run = subprocess.Popen([PROGRAM, "convert",

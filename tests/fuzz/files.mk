@@ -25,6 +25,7 @@ FUZZ_TARGETS = \
 	%D%/fuzz_trace \
 	%D%/fuzz_tus \
 	%D%/fuzz_unpack \
+	%D%/fuzz_url \
 	%D%/fuzz_zarr2 \
 	%D%/fuzz_zarr3
 
