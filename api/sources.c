@@ -38,8 +38,6 @@ struct sources {
     unsigned long long serial;
 };
 
-static const char file_scheme[] = "file://";
-
 /* Whether a list of words, with commas or blanks between, has this one. */
 static bool has_word(const char *list, const char *word, size_t len)
 {
@@ -177,7 +175,7 @@ static const char *local_path(const char *text)
 {
     if (!url_has_scheme(text, "file"))
         return *text == '/' ? text : NULL;
-    text += sizeof file_scheme - 1;
+    text += strlen("file://");
     return strncmp(text, "localhost/", 10) ? text : text + 9;
 }
 
