@@ -41,6 +41,20 @@ int ocdbt_damaged(const struct ocdbt_body *b, const char *what,
     return error_hint(err, "%s", copy_again);
 }
 
+int ocdbt_wrong(const struct ocdbt_body *b, const char *what,
+                const char *expected, uint64_t actual, struct error *err)
+{
+    ocdbt_damaged(b, what, err);
+    error_expected(err, "%s", expected);
+    return error_actual(err, "%" PRIu64, actual);
+}
+
+int ocdbt_disorder(const struct ocdbt_body *b, struct error *err)
+{
+    ocdbt_damaged(b, "keys are not in order", err);
+    return error_expected(err, "each key behind the one before it");
+}
+
 static int bad_head(const char *file, uint64_t offset, const char *what,
                     struct error *err)
 {
@@ -90,7 +104,8 @@ static int check_envelope(const char *file, uint64_t offset,
 
 static int no_zstd(const struct ocdbt_body *b, struct error *err)
 {
-    return bad_head(b->file, b->offset, "does not decode as zstd", err);
+    bad_head(b->file, b->offset, "does not decode as zstd", err);
+    return error_expected(err, "one zstd frame");
 }
 
 /* Doubles the room for b's bytes, up to the limit. */
@@ -215,7 +230,7 @@ void ocdbt_body_done(struct ocdbt_body *b)
 int ocdbt_byte(struct ocdbt_body *b, unsigned *out, struct error *err)
 {
     if (b->at == b->len)
-        return ocdbt_damaged(b, "more should follow", err);
+        return ocdbt_wrong(b, "more should follow", "1 byte", 0, err);
     *out = b->data[b->at++];
     return 0;
 }
@@ -235,7 +250,8 @@ int ocdbt_varint(struct ocdbt_body *b, uint64_t *out, struct error *err)
             return 0;
         }
     }
-    return ocdbt_damaged(b, "a number should stand", err);
+    ocdbt_damaged(b, "a number should stand", err);
+    return error_expected(err, "a varint of at most 64 bits");
 }
 
 int ocdbt_skip(struct ocdbt_body *b, uint64_t bytes, struct error *err)
@@ -260,7 +276,8 @@ int ocdbt_column(struct ocdbt_body *b, uint64_t count, size_t *column,
     for (uint64_t i = 0; i < count && !rc; i++) {
         rc = ocdbt_varint(b, &value, err);
         if (!rc && sum && !num_add(total, value, &total))
-            rc = ocdbt_damaged(b, "lengths are too large", err);
+            rc = ocdbt_wrong(b, "lengths are too large",
+                             "a sum of less than 2^64", value, err);
     }
     if (sum)
         *sum = total;
@@ -281,5 +298,9 @@ uint64_t ocdbt_next(const struct ocdbt_body *b, size_t *column)
 
 int ocdbt_end(const struct ocdbt_body *b, struct error *err)
 {
-    return b->at == b->len ? 0 : ocdbt_damaged(b, "it should end", err);
+    if (b->at == b->len)
+        return 0;
+    ocdbt_damaged(b, "it should end", err);
+    error_expected(err, "%zu bytes", b->at);
+    return error_actual(err, "%zu bytes", b->len);
 }

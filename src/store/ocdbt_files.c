@@ -7,6 +7,7 @@
  * the database's folder. Of a node's names, which may be many, only those that
  * it refers to are kept, each once for the whole tree.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,7 +105,9 @@ static int add_name(struct ocdbt_body *b, struct ocdbt_files *f, size_t i,
     int rc;
 
     if (prefix > (before ? before->len : 0) || base > prefix + suffix)
-        return ocdbt_damaged(b, "the name of a file is not valid", err);
+        return ocdbt_wrong(b, "the name of a file is not valid",
+                           "no more shared than the one before has", prefix,
+                           err);
     rc = ocdbt_skip(b, suffix, err);
     if (!rc)
         rc = buf_resize(&f->text, at + (size_t)(prefix + suffix), err);
@@ -150,7 +153,8 @@ int ocdbt_files_read(struct ocdbt_body *b, const char *where,
     int rc = ocdbt_varint(b, &count, err);
 
     if (!rc && count > OCDBT_MAX_FILES)
-        rc = ocdbt_damaged(b, "there are too many files", err);
+        rc = ocdbt_wrong(b, "there are too many files", "at most 65536", count,
+                         err);
     if (!rc && count > 0) {
         f.text = BUF_INIT(OCDBT_MAX_FILE_NAMES);
         f.items = calloc((size_t)count, sizeof *f.items);
@@ -195,6 +199,14 @@ static int whole_name(const struct ocdbt_files *f, const struct ocdbt_body *b,
     return n == (int)(strlen(f->where) + len) ? 0 : leads_out(b, name, err);
 }
 
+static int not_named(const struct ocdbt_files *f, const struct ocdbt_body *b,
+                     uint64_t file, struct error *err)
+{
+    ocdbt_damaged(b, "a file is referred to that is not named", err);
+    error_expected(err, "a number below %zu", f->count);
+    return error_actual(err, "%" PRIu64, file);
+}
+
 int ocdbt_files_name(struct ocdbt_files *f, const struct ocdbt_body *b,
                      uint64_t file, struct ocdbt_texts *t, uint32_t *number,
                      struct error *err)
@@ -204,7 +216,7 @@ int ocdbt_files_name(struct ocdbt_files *f, const struct ocdbt_body *b,
     int rc;
 
     if (file >= f->count)
-        return ocdbt_damaged(b, "a file is referred to that is not named", err);
+        return not_named(f, b, file, err);
     of = &f->items[file];
     if (of->number == UINT32_MAX) {
         rc = whole_name(f, b, of, of->len, name, err);
@@ -227,7 +239,7 @@ int ocdbt_files_base(const struct ocdbt_files *f, const struct ocdbt_body *b,
     int rc;
 
     if (file >= f->count)
-        return ocdbt_damaged(b, "a file is referred to that is not named", err);
+        return not_named(f, b, file, err);
     rc = whole_name(f, b, &f->items[file], f->items[file].base, name, err);
     return rc ? rc : ocdbt_texts_add(t, name, number, err);
 }

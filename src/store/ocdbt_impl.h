@@ -51,6 +51,13 @@ void ocdbt_body_done(struct ocdbt_body *b);
 int ocdbt_damaged(const struct ocdbt_body *b, const char *what,
                   struct error *err);
 
+/* The same with what was expected there, and the number that is. */
+int ocdbt_wrong(const struct ocdbt_body *b, const char *what,
+                const char *expected, uint64_t actual, struct error *err);
+
+/* A key does not follow the one before it. */
+int ocdbt_disorder(const struct ocdbt_body *b, struct error *err);
+
 /* Each reads what is next; bytes that are not there are ERR_INDEX. */
 int ocdbt_byte(struct ocdbt_body *b, unsigned *out, struct error *err);
 int ocdbt_varint(struct ocdbt_body *b, uint64_t *out, struct error *err);

@@ -26,7 +26,8 @@ static int skip_fixed(struct ocdbt_body *b, uint64_t count, uint64_t size,
 
     *column = b->at;
     if (!num_mul(count, size, &bytes))
-        return ocdbt_damaged(b, "there are too many entries", err);
+        return ocdbt_wrong(b, "there are too many entries",
+                           "no more than bytes follow", count, err);
     return ocdbt_skip(b, bytes, err);
 }
 
@@ -58,11 +59,14 @@ static int read_leaf_values(struct ocdbt_node *n, struct error *err)
     for (uint64_t i = 0; i < n->count && !rc; i++) {
         len = ocdbt_next(b, &lens);
         if (b->data[n->at.kind + i] > 1)
-            rc = ocdbt_damaged(b, "a value is of no known kind", err);
+            rc = ocdbt_wrong(b, "a value is of no known kind",
+                             "0 (in the tree) or 1 (in a file)",
+                             b->data[n->at.kind + i], err);
         else if (b->data[n->at.kind + i] == 1)
             outside++;
         else if (!num_add(inside, len, &inside))
-            rc = ocdbt_damaged(b, "lengths are too large", err);
+            rc = ocdbt_wrong(b, "lengths are too large",
+                             "a sum of less than 2^64", len, err);
     }
     if (!rc)
         rc = ocdbt_column(b, outside, &n->at.file, NULL, err);
@@ -92,7 +96,8 @@ static int read_entries(struct ocdbt_node *n, struct error *err)
     int rc = ocdbt_varint(b, &n->count, err);
 
     if (!rc && (n->count == 0 || n->count > OCDBT_MAX_ENTRIES))
-        rc = ocdbt_damaged(b, "the number of entries is not valid", err);
+        rc = ocdbt_wrong(b, "the number of entries is not valid",
+                         "1 to 1048576", n->count, err);
     if (!rc)
         rc = ocdbt_column(b, n->count - 1, &n->at.prefix, NULL, err);
     if (!rc)
@@ -141,12 +146,17 @@ static int next_key(struct ocdbt_node *n, struct error *err)
     size_t rest;
     int cmp;
 
-    if (prefix > n->key_len || suffix > OCDBT_MAX_KEY - prefix)
-        return ocdbt_damaged(n->body, "the length of a key is not valid", err);
+    if (prefix > n->key_len)
+        return ocdbt_wrong(n->body, "the length of a key is not valid",
+                           "no more shared than the one before has", prefix,
+                           err);
+    if (suffix > OCDBT_MAX_KEY - prefix)
+        return ocdbt_wrong(n->body, "the length of a key is not valid",
+                           "at most 65535 bytes", suffix, err);
     rest = (size_t)num_min(n->key_len - prefix, suffix);
     cmp = memcmp(text, n->key + prefix, rest);
     if (n->done > 0 && (cmp < 0 || (cmp == 0 && suffix <= n->key_len - prefix)))
-        return ocdbt_damaged(n->body, "keys are not in order", err);
+        return ocdbt_disorder(n->body, err);
     memcpy(n->key + prefix, text, (size_t)suffix);
     n->key_len = (size_t)(prefix + suffix);
     n->at.text += (size_t)suffix;
@@ -186,11 +196,12 @@ int ocdbt_node_next(struct ocdbt_node *n, struct ocdbt_entry *out,
         e.common =
             (size_t)num_min(ocdbt_next(n->body, &n->at.common), SIZE_MAX);
         if (e.common > n->key_len)
-            return ocdbt_damaged(n->body, "the length of a key is not valid",
-                                 err);
+            return ocdbt_wrong(n->body, "the length of a key is not valid",
+                               "no more shared than it has", e.common, err);
     }
     if (!num_add(e.offset, e.len, &end) || end > INT64_MAX)
-        return ocdbt_damaged(n->body, "a place in a file is not valid", err);
+        return ocdbt_wrong(n->body, "a place in a file is not valid",
+                           "less than 2^63", e.offset, err);
     n->done++;
     *out = e;
     return 0;
@@ -207,7 +218,8 @@ static int read_config(struct ocdbt_body *b, bool *numbered, struct error *err)
     if (!rc)
         rc = ocdbt_varint(b, &kind, err);
     if (!rc && kind > 1)
-        rc = ocdbt_damaged(b, "its kind is not known", err);
+        rc = ocdbt_wrong(b, "its kind is not known",
+                         "0 (single) or 1 (numbered)", kind, err);
     if (!rc) /* the largest value in the tree, the largest node */
         rc = skip_columns(b, 2, 1, err);
     if (!rc)
@@ -215,7 +227,8 @@ static int read_config(struct ocdbt_body *b, bool *numbered, struct error *err)
     if (!rc)
         rc = ocdbt_varint(b, &method, err);
     if (!rc && method > 1)
-        rc = ocdbt_damaged(b, "its compression is not known", err);
+        rc = ocdbt_wrong(b, "its compression is not known",
+                         "0 (none) or 1 (zstd)", method, err);
     if (!rc && method == 1)
         rc = ocdbt_skip(b, LEVEL_BYTES, err);
     *numbered = kind == 1;
@@ -249,7 +262,7 @@ static int read_versions(struct ocdbt_body *b, struct versions *v,
     if (!rc)
         rc = skip_fixed(b, v->count, TIME_BYTES, &times, err);
     if (!rc && v->count == 0)
-        rc = ocdbt_damaged(b, "there is no version", err);
+        rc = ocdbt_wrong(b, "there is no version", "1 or more", 0, err);
     return rc;
 }
 
@@ -286,7 +299,8 @@ static int read_root(struct ocdbt_body *b, const struct versions *v,
     if (out->empty)
         return 0;
     if (!num_add(out->offset, out->len, &end) || end > INT64_MAX)
-        return ocdbt_damaged(b, "the place of the tree is not valid", err);
+        return ocdbt_wrong(b, "the place of the tree is not valid",
+                           "less than 2^63", out->offset, err);
     rc = ocdbt_files_name(files, b, file, t, &out->file, err);
     return rc ? rc : ocdbt_files_base(files, b, file, t, &out->base, err);
 }

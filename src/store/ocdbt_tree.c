@@ -89,7 +89,8 @@ static int whole_key(struct walk *w, const struct pending *p, size_t *len,
     int cmp;
 
     if (n > OCDBT_MAX_KEY)
-        return ocdbt_damaged(w->node.body, "a key is too long", err);
+        return ocdbt_wrong(w->node.body, "a key is too long",
+                           "at most 65535 bytes", n, err);
     if (p->prefix_len > 0)
         memcpy(w->key, p->prefix, p->prefix_len);
     memcpy(w->key + p->prefix_len, w->node.key, w->node.key_len);
@@ -98,7 +99,7 @@ static int whole_key(struct walk *w, const struct pending *p, size_t *len,
         return 0;
     cmp = memcmp(w->last, w->key, common);
     if (w->any && (cmp > 0 || (cmp == 0 && w->last_len >= n)))
-        return ocdbt_damaged(w->node.body, "keys are not in order", err);
+        return ocdbt_disorder(w->node.body, err);
     memcpy(w->last, w->key, n);
     w->last_len = n;
     w->any = true;

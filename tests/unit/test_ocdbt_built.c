@@ -100,6 +100,9 @@ static void refuse(struct built *d, unsigned height, enum error_code code,
     if (d->manifest.len == 0)
         build_manifest(d, "d", 0, height, 0, len);
     ck_fails(open_built(d, "d", &base, &s, &err), &err, code, word);
+    ck_assert_msg(err.subject[0] != '\0', "no file in: %s", err.text);
+    if (code == ERR_INDEX)
+        ck_assert_msg(err.expected[0] && err.hint[0], "%s", err.text);
     store_free(base);
 }
 
