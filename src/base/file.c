@@ -40,7 +40,8 @@ int file_read(const char *path, struct buf *b, struct error *err)
 static int fail(const char *path, struct error *err)
 {
     int errnum = errno;
-    int code = errnum == ENOSPC || errnum == EDQUOT ? ERR_SPACE : ERR_WRITE;
+    enum error_code code =
+        errnum == ENOSPC || errnum == EDQUOT ? ERR_SPACE : ERR_WRITE;
 
     error_errno(err, code, errnum, "cannot write %.300s", path);
     return error_subject(err, "%.200s", path);
