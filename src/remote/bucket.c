@@ -76,7 +76,10 @@ int bucket_fetch(struct bucket *b, struct objects_query *q, const char *name,
 static int note(void *ctx, const char *name, uint64_t size, const char *version,
                 struct error *err)
 {
-    return objects_note(ctx, name, size, version, err);
+    const struct bucket *b = ctx;
+
+    return objects_note(ctx, name, size, b->version ? b->version : version,
+                        err);
 }
 
 int bucket_list(struct bucket *b, const char *folder, page_ask_fn ask,

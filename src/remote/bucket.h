@@ -12,9 +12,10 @@
 /* Implementations embed this as their first member, zeroed. */
 struct bucket {
     struct objects base;
-    struct location at; /* its path is not used once it is open */
-    char *endpoint;     /* owned; NULL: the store knows */
-    bool trusted;       /* the endpoint was named in a setting */
+    struct location at;  /* its path is not used once it is open */
+    char *endpoint;      /* owned; NULL: the store knows */
+    bool trusted;        /* the endpoint was named in a setting */
+    const char *version; /* of all objects; NULL: each has its own */
 };
 
 /* Frees all but b itself. */

@@ -2,9 +2,9 @@
  * Repositories of the Hugging Face Hub as stores.
  *
  * A revision is turned into its commit once, when the store is opened; the
- * files of a commit never change, so no versions are compared. Large files are
- * redirected to a server of blobs, which gets no token: the engine sends one to
- * its own origin only.
+ * files of a commit never change, so the commit is the version of each. Large
+ * files are redirected to a server of blobs, which gets no token: the engine
+ * sends one to its own origin only.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -114,9 +114,8 @@ static int hf_ask(struct objects *o, const char *name, const char *version,
 static void hf_version(struct objects *o, const struct fetch_reply *r,
                        char out[static OBJECTS_VERSION_MAX + 1])
 {
-    (void)o;
     (void)r;
-    *out = '\0';
+    memcpy(out, of(o)->commit, HF_API_COMMIT + 1);
 }
 
 /* The next page is at an address of the Hub's own, or nowhere. */
@@ -246,6 +245,7 @@ int remote_open_hf(struct fetch *f, const char *url,
     }
     if (!rc) {
         s->api.revision = s->commit;
+        s->base.version = s->commit;
         rc = bucket_open(&s->base, &hf_ops, f, o, out, folder, err);
     }
     if (rc && s) {

@@ -101,10 +101,14 @@ struct settings {
     const char *hf_endpoint;
     const char *gcs_token;
     const char *gcs_endpoint;
+    const char *gcs_metadata;
+    const char *gcs_project;
     const char *s3_key;
     const char *s3_secret;
+    const char *s3_session;
     const char *s3_region;
     const char *s3_endpoint;
+    unsigned s3_style; /* 0: path, 1: virtual */
 
     unsigned log_level;  /* enum log_level */
     unsigned log_format; /* enum log_format */

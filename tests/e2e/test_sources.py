@@ -11,6 +11,8 @@ import pytest
 
 from conftest import PROGRAM, bytes_of, golden, make
 from servers import FakeGcs, Front, Hub, Server, Weed, authorization, reply
+from test_jobs import finished, submit
+from test_service import serving
 from web import NGINX, Web
 
 # All that is not a letter means something in URLs or signatures.
@@ -325,17 +327,20 @@ def test_gcs_token(gcs, command, expected, tmp_path):
     assert not any("Authorization" in h for _, h in emulator.seen)
 
 
+class Metadata(Server):
+    """The metadata server of Google's machines."""
+
+    def handle(self, request):
+        self.seen.append((request.path, request.headers))
+        if request.headers.get("Metadata-Flavor") != "Google":
+            return reply(request, 403)
+        return reply(request, 200, json.dumps({
+            "access_token": TOKEN, "expires_in": 3599,
+            "token_type": "Bearer"}).encode())
+
+
 def test_gcs_metadata_server(gcs, command, expected):
     """Tokens are asked for as on Google's machines, and not more than once."""
-    class Metadata(Server):
-        def handle(self, request):
-            self.seen.append((request.path, request.headers))
-            if request.headers.get("Metadata-Flavor") != "Google":
-                return reply(request, 403)
-            return reply(request, 200, json.dumps({
-                "access_token": TOKEN, "expires_in": 3599,
-                "token_type": "Bearer"}).encode())
-
     with google(gcs, TOKEN) as front, Metadata() as metadata:
         assert command.convert(
             f"gs://bucket/{STEP}", GCE_METADATA_HOST=f"127.0.0.1:"
@@ -537,6 +542,68 @@ def test_local_and_remote_say_the_same(sample, s3, command):
     far = json.loads(command.run("inspect", f"s3://private/{STEP}", "--json",
                                  **keys(s3)).stdout)
     assert far["files"] == local["files"]
+
+
+# The service.
+
+def test_service(s3, gcs, hub, expected, tmp_path):
+    """Its settings have the credentials, and no log or answer shows them."""
+    with google(gcs, TOKEN) as front, Metadata() as metadata:
+        (tmp_path / "settings").write_text(
+            f"s3-endpoint = {s3.url}\ns3-key = {Weed.KEY}\n"
+            f's3-secret = "{Weed.SECRET}"\n'
+            f"gcs-endpoint = {front.url}\ngcs-metadata = {metadata.url}\n"
+            f"hf-endpoint = {hub.url}\nhf-token = {TOKEN}\n"
+            # Where the Hub redirects to is no setting's own place.
+            "source-schemes = https http gs s3 hf\nsource-ports = 1-65535\n"
+            "source-exceptions = localhost\n")
+        with serving(tmp_path, "--config-file", tmp_path / "settings") as s:
+            for kind, url in (("s3", f"s3://private/{RUN}"),
+                              ("gs", f"gs://bucket/{RUN}"),
+                              ("hf", f"hf://acme/private/{STEP}")):
+                job = outcome(s, url, f"acme/{kind}")
+                assert job.get("state") == "succeeded", job
+                weights = s.request("GET", f"/v1/models/acme/{kind}/files/"
+                                    "model.safetensors").data
+                assert weights == expected["model.safetensors"]
+            # A commit is a version: what came of it once is there already.
+            again = outcome(s, f"hf://acme/private/{STEP}", "acme/again")
+            assert again["report"]["shared"]
+            absent = outcome(s, "s3://private/none", "acme/no")
+            assert absent["type"] == "/problems/not-found"
+            said = s.log() + json.dumps([job, again, absent])
+        assert TOKEN not in said and Weed.SECRET not in said
+
+
+def test_service_follows_the_hub_to_public_places_only(hub, tmp_path):
+    hub.blobs.seen.clear()
+    with serving(tmp_path, "--hf-endpoint", hub.url) as s:
+        assert outcome(s, f"hf://acme/switch/{STEP}", "acme/x")["type"] == \
+            "/problems/url-not-allowed"
+    assert not hub.blobs.seen
+
+
+def outcome(server, url, model):
+    """The job's end, or why there is none."""
+    answer = submit(server, checkpoint=url, model=model)
+    if answer.status != 202:
+        return answer.json
+    job = finished(server, answer.json)
+    return job["problem"] if job["state"] == "failed" else job
+
+
+def test_service_does_not_act_for_its_environment(s3, hub, tmp_path,
+                                                  monkeypatch):
+    """What its own shell can read is not for those who send requests."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    for name, value in keys(s3).items():
+        monkeypatch.setenv(name, value)
+    with serving(tmp_path, "--s3-endpoint", s3.url, "--hf-endpoint",
+                 hub.url) as s:
+        for url in (f"s3://private/{RUN}", f"hf://acme/private/{RUN}"):
+            assert outcome(s, url, "acme/x")["type"] == \
+                "/problems/source-denied"
 
 
 @pytest.mark.parametrize("url, status, word", [
