@@ -326,6 +326,28 @@ START_TEST(test_unfinished_step)
 }
 END_TEST
 
+/* In a bucket, where nothing can be renamed, a file says that all is there. */
+START_TEST(test_unfinished_in_bucket)
+{
+    struct checkpoint *c;
+    struct store *s;
+
+    records_load(&records, "orbax-0.12.8");
+    for (unsigned bucket = 0; bucket < 2; bucket++) {
+        s = without("managed", "ckpt_10/commit_success.txt");
+        if (bucket) {
+            free(s->label);
+            s->label = strdup("gs://bucket");
+        }
+        c = open_steal(s);
+        ck_assert_ptr_nonnull(strstr(c->path, bucket ? "ckpt_9" : "ckpt_10"));
+        ck_assert_uint_eq(c->warning_count, bucket);
+        checkpoint_free(c);
+    }
+    records_done(&records);
+}
+END_TEST
+
 START_TEST(test_items)
 {
     struct checkpoint *c = NULL;
@@ -369,10 +391,15 @@ END_TEST
 
 int main(void)
 {
-    const TTest *tests[] = { test_no_step,         test_roots,
-                             test_no_arrays,       test_lost,
-                             test_no_index,        test_damaged_index,
-                             test_unfinished_step, test_items };
+    const TTest *tests[] = { test_no_step,
+                             test_roots,
+                             test_no_arrays,
+                             test_lost,
+                             test_no_index,
+                             test_damaged_index,
+                             test_unfinished_step,
+                             test_unfinished_in_bucket,
+                             test_items };
     Suite *suite = suite_create("orbax");
     TCase *tc = tcase_create("versions");
     SRunner *runner;
