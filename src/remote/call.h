@@ -27,6 +27,7 @@ struct fetch_call {
     uint64_t began;    /* milliseconds of call_now(); 0: not yet */
     unsigned failures; /* since the last progress */
     unsigned cost;     /* of those */
+    char last[80];     /* what the last one was; "" before */
     uint64_t start_at; /* not before */
 
     struct url first; /* what was asked for */

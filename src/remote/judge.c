@@ -256,6 +256,7 @@ static enum verdict again(struct fetch_call *c, unsigned cost, const char *why,
         c->cost = c->failures = 0;
     c->cost += cost;
     c->failures++;
+    snprintf(c->last, sizeof c->last, "%s", why);
     wait = num_max(pause_for(c, random), retry_after(c));
     if (now + wait >= call_deadline(c))
         return out_of_time(c, why);
@@ -358,7 +359,7 @@ static enum verdict judge_failure(struct fetch_call *c, CURLcode result,
     if (result == CURLE_OUT_OF_MEMORY)
         return end(c, error_memory(&c->error));
     if (result == CURLE_OPERATION_TIMEDOUT && call_now() >= call_deadline(c))
-        return out_of_time(c, "the time is up");
+        return out_of_time(c, *c->last ? c->last : "the time is up");
     for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
         if (passing[i].code == result)
             return again(c, passing[i].cost, why, random);

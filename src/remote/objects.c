@@ -123,7 +123,7 @@ static bool copy_kept(struct objects *o, const char *name, uint64_t offset,
 
 /*
  * How much is fetched where len bytes from offset are asked for: all of a small
- * object, several steps where the last one ended here. *from may move back.
+ * object, several steps where the last one led here. *from may move back.
  */
 static uint64_t stretch(struct objects *o, const char *name, uint64_t *from,
                         size_t len)
@@ -139,7 +139,7 @@ static uint64_t stretch(struct objects *o, const char *name, uint64_t *from,
         if (k->size <= WHOLE) {
             *from = 0;
             more = k->size;
-        } else if (k->data && k->at + k->len == *from) {
+        } else if (k->data && *from >= k->at && *from <= k->at + k->len) {
             more = num_min(STEPS, k->size - *from);
         }
     }

@@ -38,6 +38,7 @@ UNIT_TESTS = \
 	%D%/test_msgpack \
 	%D%/test_multipart \
 	%D%/test_names \
+	%D%/test_objects \
 	%D%/test_ocdbt \
 	%D%/test_ocdbt_built \
 	%D%/test_orbax \
@@ -82,6 +83,7 @@ THREAD_TESTS = \
 	%D%/test_log \
 	%D%/test_metrics \
 	%D%/test_models \
+	%D%/test_objects \
 	%D%/test_ocdbt \
 	%D%/test_store \
 	%D%/test_uploads \
