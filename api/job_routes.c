@@ -62,12 +62,16 @@ int job_routes_finish_all(struct exchange *x, struct error *err)
     return x->method == METHOD_POST ? job_submit_finish(x, err) : list(x, err);
 }
 
-/* Waits as long as the query says for the job's end. */
+/*
+ * Waits as long as the query says for the job's end, but not until the request
+ * itself has to end, since that would leave the client without an answer.
+ */
 static int wait_for_end(struct exchange *x, uint64_t seconds, struct job **job,
                         struct job_progress *progress, struct error *err)
 {
     const char *id = exchange_param(x, "id");
-    time_t end = time(NULL) + (time_t)seconds;
+    uint64_t most = x->service->settings->request_time - 1;
+    time_t end = time(NULL) + (time_t)num_min(seconds, most);
     struct job *next;
     int rc = 0;
 
