@@ -32,6 +32,8 @@ EXTRA_DIST += \
 	%D%/e2e/test_gin.py \
 	%D%/e2e/test_jobs.py \
 	%D%/e2e/test_kill.py \
+	%D%/e2e/test_limits.py \
+	%D%/e2e/test_readme.py \
 	%D%/e2e/test_remote.py \
 	%D%/e2e/test_schema.py \
 	%D%/e2e/test_service.py \
