@@ -67,6 +67,28 @@ static int check_queue(const struct exchange *x, struct error *err)
     return error_hint(err, "try again later");
 }
 
+static enum MHD_Result refuse_argument(void *ctx, enum MHD_ValueKind kind,
+                                       const char *name, const char *value)
+{
+    struct error *err = ctx;
+
+    (void)kind;
+    (void)value;
+    error_set(err, ERR_USAGE, "an option stands beside a request in JSON");
+    error_subject(err, "%.100s", name);
+    error_hint(err, "options are members of the JSON");
+    return MHD_NO;
+}
+
+/* What would be ignored otherwise, and missed only in the result. */
+static int check_query(const struct exchange *x, struct error *err)
+{
+    err->code = ERR_OK;
+    MHD_get_connection_values(x->connection, MHD_GET_ARGUMENT_KIND,
+                              refuse_argument, err);
+    return (int)err->code;
+}
+
 int job_submit_begin(struct exchange *x, struct error *err)
 {
     struct submission *s;
@@ -82,7 +104,7 @@ int job_submit_begin(struct exchange *x, struct error *err)
     x->job = s;
     s->text = BUF_INIT(INPUTS_MAX);
     if (is_json(exchange_header(x, MHD_HTTP_HEADER_CONTENT_TYPE)))
-        return 0;
+        return check_query(x, err);
     s->is_body = true;
     s->request = json_object();
     if (!s->request)

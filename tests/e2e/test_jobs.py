@@ -238,6 +238,13 @@ def test_not_json(server):
     assert reply.status == 400
 
 
+def test_json_wants_no_query(server, stored):
+    reply = ask(server, "POST", "/v1/conversions?dtype=float16",
+                {"checkpoint": stored.reference})
+    assert reply.status == 400
+    assert reply.json["subject"] == "dtype" and "JSON" in reply.json["hint"]
+
+
 def test_list(server, stored):
     page = ask(server, "GET", "/v1/conversions?limit=1&state=succeeded").json
     assert len(page["conversions"]) == 1
