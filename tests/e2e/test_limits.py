@@ -5,6 +5,7 @@ are by what the limit protects, the others here.
 """
 import contextlib
 import re
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -34,25 +35,23 @@ WHERE = {
     "idle-time": "test_limits.py::test_download_that_nobody_reads",
     "memory": "test_limits.py::test_memory",
     "grace-time": "test_service.py::test_stop_cancels_after_grace",
-    **dict.fromkeys(["config-file", "listen", "data", "token-file", "token",
-                     "no-auth", "cors-origins", "threads", "log-level",
-                     "log-format"]),
+    "source-time": "test_limits.py::test_source_that_says_nothing",
+    **dict.fromkeys([
+        "config-file", "listen", "data", "token-file", "token", "no-auth",
+        "cors-origins", "threads", "log-level", "log-format", "allow-local",
+        "source-schemes", "source-ports", "source-hosts", "source-exceptions",
+        "ca-file", "hf-token", "hf-endpoint", "gcs-token", "gcs-endpoint",
+        "s3-key", "s3-secret", "s3-region", "s3-endpoint"]),
 }
 
 
 def test_every_limit_is_tested():
     table = subprocess.run([PROGRAM, "config", "--markdown"], text=True,
                            capture_output=True, check=True).stdout
-    names = set(re.findall(r"(?m)^\| `([a-z-]+)` \|", table))
-    remote = {name for name in names if name.startswith(REMOTE)}
-    assert names - remote == set(WHERE)
+    assert set(re.findall(r"(?m)^\| `([a-z0-9-]+)` \|", table)) == set(WHERE)
     for where in filter(None, WHERE.values()):
         file, _, name = where.partition("::")
         assert f"\ndef {name}(" in (HERE / file).read_text(), where
-
-
-# Settings of other machines, with tests of their own (test_remote.py).
-REMOTE = ("remote-", "fetch-", "hf-", "s3-", "gs-", "source-")
 
 
 @pytest.fixture(scope="module")
@@ -208,3 +207,16 @@ def test_memory(tmp_path):
         told = problem(reply, 413, "too-large")
         assert "memory" in told["detail"]
         assert told["expected"] == "at most 67108864 bytes"
+
+
+def test_source_that_says_nothing(tmp_path):
+    """Nobody waits longer for it than source-time says."""
+    with socket.create_server(("127.0.0.1", 0)) as silent, \
+            serving(tmp_path, "--source-schemes", "http", "--source-ports",
+                    "1-65535", "--source-exceptions", "127.0.0.1",
+                    "--source-time", 2) as server:
+        began = time.monotonic()
+        port = silent.getsockname()[1]
+        reply = submit(server, checkpoint=f"http://127.0.0.1:{port}/c")
+        problem(reply, 504, "source-timeout")
+        assert 1.5 < time.monotonic() - began < 15

@@ -24,6 +24,8 @@ ELSEWHERE = {
     "./dev ": "these are what runs this test",
     "autoreconf ": "make distcheck does this",
     "switchyard convert https:": "test_remote.py, test_sources.py have servers",
+    "curl -H 'Content-Type: application/json' http://127.0.0.1:8080/v1/conv":
+        "test_sources.py, as the above",
     "switchyard gin ": "test_gin.py; the files are the reader's",
     "switchyard --switch_t5x": "test_command.py; capitals are the reader's",
     "switchyard serve ": "the server runs, on another port",
