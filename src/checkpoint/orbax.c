@@ -23,7 +23,7 @@
 #include "store/ocdbt.h"
 
 enum {
-    METADATA_MAX_BYTES = 32 << 20,
+    METADATA_MAX_BYTES = 16 << 20, /* 50,000 leaves, 260 MB when parsed */
     STEP_BYTES = 8,
     SOON = 128, /* arrays whose metadata is asked for at once */
 };
