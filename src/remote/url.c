@@ -61,8 +61,16 @@ bool url_has_scheme(const char *text, const char *scheme)
     return !strncasecmp(text, scheme, len) && !strncmp(text + len, "://", 3);
 }
 
+/* Names in object stores go to the end: they have no query. */
+static bool is_plain(const char *text)
+{
+    return url_has_scheme(text, "gs") || url_has_scheme(text, "s3") ||
+           url_has_scheme(text, "hf");
+}
+
 const char *url_shown(const char *text, char *out, size_t size)
 {
+    const char *marks = is_plain(text) ? "" : "?#";
     const char *rest = text;
     size_t authority;
     size_t len = 0;
@@ -78,7 +86,7 @@ const char *url_shown(const char *text, char *out, size_t size)
         rest += i;
         break;
     }
-    for (; *rest && !strchr("?#", *rest) && len + 1 < size; rest++) {
+    for (; *rest && !strchr(marks, *rest) && len + 1 < size; rest++) {
         unsigned char c = (unsigned char)*rest;
 
         out[len++] = c < 0x20 || c == 0x7f ? '?' : *rest;

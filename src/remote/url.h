@@ -66,8 +66,9 @@ void url_write_host(const struct url *u, struct buf *out);
 void url_write_shown(const struct url *u, struct buf *out);
 
 /*
- * The same of any text that was meant as a URL: up to '?' or '#', without
- * userinfo, control characters as '?'. Returns out.
+ * The same of any text that was meant as a URL: up to '?' or '#' (but in
+ * names of gs, s3 and hf, which may hold them), without userinfo, control
+ * characters as '?'. Returns out.
  */
 const char *url_shown(const char *text, char *out, size_t size);
 

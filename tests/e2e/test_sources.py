@@ -563,6 +563,7 @@ def test_service(s3, gcs, hub, expected, tmp_path):
                               ("hf", f"hf://acme/private/{STEP}")):
                 job = outcome(s, url, f"acme/{kind}")
                 assert job.get("state") == "succeeded", job
+                assert job["request"]["checkpoint"] == url
                 weights = s.request("GET", f"/v1/models/acme/{kind}/files/"
                                     "model.safetensors").data
                 assert weights == expected["model.safetensors"]

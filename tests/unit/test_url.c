@@ -219,6 +219,8 @@ static const struct {
     const char *text;
     const char *shown;
 } shown[] = {
+    { "gs://bucket/a?b#c", "gs://bucket/a?b#c" },
+    { "s3://key:secret@bucket/a?b", "s3://bucket/a?b" },
     { "https://h/a?b#c", "https://h/a" },
     { "gs://bucket/a/b", "gs://bucket/a/b" },
     { "https://u:p@h/a@b", "https://h/a@b" },
