@@ -66,7 +66,7 @@ static void put_state(struct stream *s, const struct job_event *e)
     json_key_str(&w, "event", "state");
     json_key_u64(&w, "id", e->seq);
     json_key_str(&w, "state", job_state_name(e->state));
-    job_json_time(&w, "time", e->time);
+    json_key_time(&w, "time", e->time);
     json_key_u64(&w, "attempt", e->attempt);
     json_close(&w, '}');
     put_event(s, "state", e->seq, &json);

@@ -9,6 +9,7 @@ libapi_a_SOURCES += \
 	%D%/gate.c %D%/gate.h \
 	%D%/guard.c %D%/guard.h \
 	%D%/header.c %D%/header.h \
+	%D%/head.c %D%/head.h \
 	%D%/health.c \
 	%D%/holds.c %D%/holds.h \
 	%D%/inputs.c %D%/inputs.h \

@@ -2,10 +2,10 @@
  * Holds of jobs.
  *
  * Which uploads a job holds is in its request, so nothing else need be stored:
- * a restart reads the requests of the jobs that have not ended. Whoever changes
- * a job tells the listener here; when that finds the job ended or forgotten, it
- * gives the holds back. Uploads that nobody else wants are then removed by
- * holds_tend(), since removing takes longer than a listener may.
+ * a restart reads the requests of the jobs that have not ended. The queue tells
+ * that a job has ended before anybody can see it, so whoever sees it can do as
+ * he likes with the uploads. Those that nobody else wants are then removed by
+ * holds_tend(), since removing takes longer than the queue can wait.
  */
 #include "holds.h"
 
@@ -59,16 +59,6 @@ static struct hold **find(struct holds *h, const char *job)
     return place;
 }
 
-static bool has(struct holds *h, const char *job)
-{
-    bool found;
-
-    pthread_mutex_lock(&h->lock);
-    found = *find(h, job) != NULL;
-    pthread_mutex_unlock(&h->lock);
-    return found;
-}
-
 void holds_drop(struct holds *h, struct hold *hold)
 {
     if (!hold)
@@ -79,7 +69,7 @@ void holds_drop(struct holds *h, struct hold *hold)
     free(hold);
 }
 
-static void end(struct holds *h, const char *job)
+void holds_end(struct holds *h, const char *job)
 {
     struct hold **place;
     struct hold *hold;
@@ -91,25 +81,6 @@ static void end(struct holds *h, const char *job)
         *place = hold->next;
     pthread_mutex_unlock(&h->lock);
     holds_drop(h, hold);
-}
-
-static bool has_ended(struct holds *h, const char *id)
-{
-    struct job *job = NULL;
-    struct error err;
-    int rc = jobs_get(h->jobs, id, &job, NULL, &err);
-    bool ended = rc ? rc == ERR_NOT_FOUND : job_ended(job->state);
-
-    job_unref(job);
-    return ended;
-}
-
-static void on_change(void *ctx, const char *job)
-{
-    struct holds *h = ctx;
-
-    if (has(h, job) && has_ended(h, job))
-        end(h, job);
 }
 
 int holds_take(struct holds *h, const json_t *request, struct hold **out,
@@ -140,20 +111,14 @@ int holds_take(struct holds *h, const json_t *request, struct hold **out,
 
 void holds_give_steal(struct holds *h, const char *job, struct hold *hold)
 {
-    bool known;
+    struct hold **first;
 
     memcpy(hold->job, job, strnlen(job, JOB_ID_LEN));
     pthread_mutex_lock(&h->lock);
-    known = *find(h, job) != NULL;
-    if (!known) {
-        hold->next = *bucket(h, job);
-        *bucket(h, job) = hold;
-    }
+    first = bucket(h, job);
+    hold->next = *first;
+    *first = hold;
     pthread_mutex_unlock(&h->lock);
-    if (known)
-        holds_drop(h, hold);
-    else if (has_ended(h, job)) /* before anybody could have told */
-        end(h, job);
 }
 
 /* Holds again what a job of an earlier process names. */
@@ -200,7 +165,7 @@ int holds_open(struct jobs *jobs, struct uploads *uploads, struct holds **out,
                struct error *err)
 {
     struct holds *h = calloc(1, sizeof *h);
-    int rc;
+    int rc = 0;
 
     if (!h)
         return error_memory(err);
@@ -208,7 +173,6 @@ int holds_open(struct jobs *jobs, struct uploads *uploads, struct holds **out,
     h->uploads = uploads;
     h->dropped = true; /* what a dead process left is looked for once */
     pthread_mutex_init(&h->lock, NULL);
-    rc = jobs_listen(jobs, on_change, h, err);
     for (int state = 0; !rc && state < JOB_STATES; state++)
         if (!job_ended((enum job_state)state))
             rc = restore(h, (enum job_state)state, err);
@@ -223,7 +187,6 @@ void holds_close(struct holds *h)
 {
     if (!h)
         return;
-    jobs_unlisten(h->jobs, on_change, h);
     for (size_t i = 0; i < BUCKETS; i++)
         while (h->buckets[i]) {
             struct hold *hold = h->buckets[i];

@@ -32,8 +32,11 @@ int holds_take(struct holds *h, const json_t *request, struct hold **out,
 /* Gives back what no job needs after all. NULL is fine. */
 void holds_drop(struct holds *h, struct hold *hold);
 
-/* Keeps them until the job ends; drops them if it has its own already. */
+/* Keeps them until holds_end(); before the job is queued. */
 void holds_give_steal(struct holds *h, const char *job, struct hold *hold);
+
+/* The job has ended, or was not made after all. Safe from any thread. */
+void holds_end(struct holds *h, const char *job);
 
 /* Removes transient uploads of jobs that have ended; each second. */
 void holds_tend(struct holds *h);

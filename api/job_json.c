@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "exchange.h"
 #include "inputs.h"
@@ -13,38 +12,12 @@
 
 enum { JOB_JSON_MAX = 2 * INPUTS_MAX, RETRY_SECONDS = 1 };
 
-void job_json_time(struct json_writer *w, const char *key, uint64_t ms)
-{
-    time_t at = (time_t)(ms / 1000);
-    char text[64];
-    struct tm utc;
-    size_t n;
-
-    json_key(w, key);
-    if (!ms || !gmtime_r(&at, &utc)) {
-        json_nul(w);
-        return;
-    }
-    n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(text + n, sizeof text - n, ".%03uZ", (unsigned)(ms % 1000));
-    json_str(w, text);
-}
-
 /* Text that is JSON already, as the record keeps it; null if there is none. */
 static void put_document(struct json_writer *w, const char *key,
                          const char *text)
 {
     json_key(w, key);
     json_raw(w, text ? text : "null");
-}
-
-static void put_text(struct json_writer *w, const char *key, const char *text)
-{
-    json_key(w, key);
-    if (text)
-        json_str(w, text);
-    else
-        json_nul(w);
 }
 
 static void put_progress(struct json_writer *w, const struct job_progress *p)
@@ -82,13 +55,13 @@ void job_json(struct json_writer *w, const struct job *job,
     json_open(w, '{');
     json_key_str(w, "id", job->id);
     json_key_str(w, "state", job_state_name(job->state));
-    put_text(w, "model", job->model);
-    put_text(w, "revision", job->revision);
+    json_key_text(w, "model", job->model);
+    json_key_text(w, "revision", job->revision);
     job_request_write(w, job->request);
     json_key_u64(w, "attempts", job->attempts);
-    job_json_time(w, "created", job->created);
-    job_json_time(w, "started", job->started);
-    job_json_time(w, "finished", job->finished);
+    json_key_time(w, "created", job->created);
+    json_key_time(w, "started", job->started);
+    json_key_time(w, "finished", job->finished);
     if (progress)
         put_progress(w, progress);
     put_document(w, "problem", job->problem);

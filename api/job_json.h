@@ -17,7 +17,4 @@ struct exchange;
 int job_json_reply(struct exchange *x, unsigned status, const struct job *job,
                    const struct job_progress *progress, struct error *err);
 
-/* "2026-01-31T12:00:00.123Z" under key; null for 0. */
-void job_json_time(struct json_writer *w, const char *key, uint64_t ms);
-
 #endif

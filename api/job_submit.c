@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "base/json.h"
 #include "body.h"
@@ -277,12 +278,23 @@ static int find_repeated(struct submission *s, const struct exchange *x,
     return jobs_find_request(x->service->jobs, key, s->fingerprint, out, err);
 }
 
+/* Since 1970. */
+static uint64_t milliseconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 static int queue(struct submission *s, struct exchange *x, struct job **out,
                  struct error *err)
 {
     struct service *service = x->service;
     struct buf identity = BUF_INIT(4096);
-    struct job_submission what = { .key = s->key,
+    char id[JOB_ID_LEN + 1];
+    struct job_submission what = { .id = id,
+                                   .key = s->key,
                                    .fingerprint = s->fingerprint };
     bool created = false;
     int rc = s->is_body ? adopt(s, service, err) : 0;
@@ -297,16 +309,18 @@ static int queue(struct submission *s, struct exchange *x, struct job **out,
         rc = inputs_identity(service, s->request, &identity, err);
     if (!rc)
         rc = job_key(buf_str(&identity), s->options, s->key, err);
+    if (!rc)
+        rc = job_new_id(milliseconds(), id, err);
     if (!rc) {
         sources_note_trace(service->sources, s->key, &x->trace);
+        holds_give_steal(service->holds, id, s->hold);
+        s->hold = NULL;
         what.model = json_string_value(json_object_get(s->request, "model"));
         what.request = s->canonical;
         what.idempotency_key = exchange_header(x, "Idempotency-Key");
         rc = worker_submit(service->worker, &what, out, &created, err);
-    }
-    if (!rc && created) {
-        holds_give_steal(service->holds, (*out)->id, s->hold);
-        s->hold = NULL;
+        if (rc || !created)
+            holds_end(service->holds, id);
     }
     buf_done(&identity);
     return rc;

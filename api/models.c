@@ -24,7 +24,7 @@ static void put_model(struct json_writer *w, const struct stored_model *m)
 {
     json_key_str(w, "name", m->name);
     json_key_str(w, "revision", m->revision);
-    job_json_time(w, "published", m->published);
+    json_key_time(w, "published", m->published);
     json_key_u64(w, "bytes", m->bytes);
 }
 

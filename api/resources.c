@@ -53,10 +53,17 @@ static int open_uploads(struct service *s, struct error *err)
     return rc;
 }
 
+/* Jobs do not end before there are holds. */
+static void on_end(void *ctx, const char *job)
+{
+    holds_end(((struct service *)ctx)->holds, job);
+}
+
 static int open_jobs(struct service *s, struct error *err)
 {
-    const struct jobs_config config = { .queue_limit =
-                                            s->settings->jobs_queued };
+    const struct jobs_config config = { .queue_limit = s->settings->jobs_queued,
+                                        .ended = on_end,
+                                        .ctx = s };
 
     return jobs_open_sqlite(s->db, &config, &s->jobs, err);
 }

@@ -4,24 +4,13 @@
 #include "upload_json.h"
 
 #include <string.h>
-#include <time.h>
 
 enum { JSON_BYTES = 64 << 10 };
 
-/* RFC 3339; 0 is null. */
+/* Uploads have their times in seconds. */
 static void put_time(struct json_writer *w, const char *key, int64_t seconds)
 {
-    time_t at = (time_t)seconds;
-    char text[40];
-    struct tm utc;
-
-    json_key(w, key);
-    if (!seconds || !gmtime_r(&at, &utc)) {
-        json_nul(w);
-        return;
-    }
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    json_str(w, text);
+    json_key_time(w, key, seconds > 0 ? (uint64_t)seconds * 1000 : 0);
 }
 
 void upload_json_info(struct json_writer *w, const struct uploads_info *info)

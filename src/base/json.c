@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/utf8.h"
 
@@ -329,4 +330,29 @@ void json_key_dims(struct json_writer *w, const char *key, const uint64_t *dims,
     for (unsigned i = 0; i < n; i++)
         json_u64(w, dims[i]);
     json_close(w, ']');
+}
+
+void json_key_text(struct json_writer *w, const char *key, const char *text)
+{
+    json_key(w, key);
+    if (text)
+        json_str(w, text);
+    else
+        json_nul(w);
+}
+
+void json_key_time(struct json_writer *w, const char *key, uint64_t ms)
+{
+    time_t at = (time_t)(ms / 1000);
+    char text[64];
+    struct tm utc;
+    size_t n;
+
+    if (!ms || !gmtime_r(&at, &utc)) {
+        json_key_text(w, key, NULL);
+        return;
+    }
+    n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(text + n, sizeof text - n, ".%03uZ", (unsigned)(ms % 1000));
+    json_key_str(w, key, text);
 }

@@ -67,6 +67,12 @@ void json_value(struct json_writer *w, const json_t *value);
 /* key and value in one call. */
 void json_key_str(struct json_writer *w, const char *key, const char *text);
 void json_key_u64(struct json_writer *w, const char *key, uint64_t value);
+
+/* The text, or null where it is NULL. */
+void json_key_text(struct json_writer *w, const char *key, const char *text);
+
+/* Milliseconds since 1970 as "2026-01-31T12:00:00.123Z"; 0 is null. */
+void json_key_time(struct json_writer *w, const char *key, uint64_t ms);
 void json_key_bool(struct json_writer *w, const char *key, bool value);
 
 /* An array of n integers, and key before it. */

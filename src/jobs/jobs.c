@@ -6,6 +6,7 @@
  * from which nearly all reads are served. Steps are done one at a time, so that
  * records get there in the order of their transactions.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -84,6 +85,8 @@ int jobs_step_end(struct jobs_step *s, int rc, struct job **out,
     struct jobs *j = s->jobs;
 
     rc = j->backend->ops->end(j->backend, s->tx, rc, err);
+    if (!rc && s->job && job_ended(s->job->state) && j->config.ended)
+        j->config.ended(j->config.ctx, s->job->id);
     if (!rc && s->job) {
         if (s->before != JOB_STATES)
             j->counts[s->before]--;
@@ -279,7 +282,10 @@ static int make_job(struct jobs_step *s, const struct job_submission *sub,
         return error_memory(err);
     s->job = job;
     job->created = s->now;
-    rc = job_new_id(s->now, job->id, err);
+    if (sub->id)
+        snprintf(job->id, sizeof job->id, "%s", sub->id);
+    else
+        rc = job_new_id(s->now, job->id, err);
     if (!rc)
         rc = job_set_text(&job->model, sub->model, err);
     if (!rc)

@@ -24,6 +24,12 @@ struct jobs_config {
     unsigned max_attempts;   /* starts of a job whose process dies; 0: 3 */
     uint64_t lease_ms;       /* 0: 30,000 */
     uint64_t (*clock)(void); /* milliseconds since 1970; NULL: the system's */
+    /*
+     * A job has ended, durably, and nobody can see it yet: what it needed can
+     * go. Must not call the queue, nor block. May be NULL.
+     */
+    void (*ended)(void *ctx, const char *id);
+    void *ctx;
 };
 
 /* db is borrowed. Nothing is recovered yet: see jobs_recover(). */
@@ -38,6 +44,7 @@ int jobs_open_memory(const struct jobs_config *config, struct jobs **out,
 void jobs_close(struct jobs *j);
 
 struct job_submission {
+    const char *id;              /* job_new_id(); NULL: made here */
     const char *model;           /* "owner/name", checked by the caller */
     const char *request;         /* canonical JSON, kept as it is */
     const char *key;             /* job_key(); NULL: the result is not shared */
