@@ -77,12 +77,12 @@ START_TEST(keeps_secrets_at_home)
 }
 END_TEST
 
-/* What the service would be: only 127.0.0.1 is an exception. */
-static void be_strict(void)
+/* As the service is, but for ports and schemes. */
+static void be_strict(const char *exceptions)
 {
     const struct policy_options p = { .schemes = "http https",
                                       .ports = "1-65535",
-                                      .exceptions = "127.0.0.1" };
+                                      .exceptions = exceptions };
     struct fetch_options o = { .seconds = 20 };
 
     teardown();
@@ -98,7 +98,7 @@ START_TEST(does_not_connect)
     char path[600];
     char target[512];
 
-    be_strict();
+    be_strict("127.0.0.1");
     http_start(&server, "127.0.0.1", answer_redirect, NULL);
     http_start(&other, "127.0.0.2", answer_object, NULL);
     ck_ok(get("/hop/0", &b), &err);
@@ -107,10 +107,7 @@ START_TEST(does_not_connect)
              "loopback");
     snprintf(path, sizeof path, "/to?%s", http_url(&other, "/", target));
     ck_fails(get(path, &b), &err, ERR_URL_DENIED, "loopback");
-    /* A name, so nothing is known before it is resolved. */
     q.url = url;
-    snprintf(url, sizeof url, "http://localhost:%u/", other.port);
-    (void)fetch_do(engine, &q, NULL, &err);
     snprintf(url, sizeof url, "http://[::ffff:127.0.0.2]:%u/", other.port);
     ck_fails(fetch_do(engine, &q, NULL, &err), &err, ERR_URL_DENIED, "mapped");
     ck_assert_uint_eq(atomic_load(&other.accepted), 0);
@@ -120,22 +117,41 @@ START_TEST(does_not_connect)
 }
 END_TEST
 
+/* Of a name nothing is known before it is resolved. */
+START_TEST(does_not_connect_to_names)
+{
+    struct buf b = BUF_INIT(1 << 20);
+    struct fetch_request q = { .body.buf = &b, .url = url };
+
+    be_strict(NULL);
+    http_start(&server, "127.0.0.1", answer_object, NULL);
+    snprintf(url, sizeof url, "http://localhost:%u/", server.port);
+    ck_fails(fetch_do(engine, &q, NULL, &err), &err, ERR_URL_DENIED,
+             "loopback");
+    usleep(50000); /* the server has time to see who connected */
+    ck_assert_uint_eq(atomic_load(&server.accepted), 0);
+    http_stop(&server);
+    buf_done(&b);
+}
+END_TEST
+
 /* What was connected for one who may must not serve one who may not. */
 START_TEST(checks_connections_that_are_used_again)
 {
     struct buf b = BUF_INIT(1 << 20);
-    struct fetch_request q = { .body.buf = &b, .trusted = true };
+    struct fetch_request q = { .body.buf = &b, .url = url, .trusted = true };
 
-    be_strict();
-    http_start(&other, "127.0.0.2", answer_object, NULL);
-    q.url = url;
-    snprintf(url, sizeof url, "http://127.0.0.2:%u/", other.port);
+    be_strict(NULL);
+    http_start(&server, "127.0.0.1", answer_object, NULL);
+    snprintf(url, sizeof url, "http://localhost:%u/", server.port);
     ck_ok(fetch_do(engine, &q, NULL, &err), &err);
+    ck_ok(fetch_do(engine, &q, NULL, &err), &err);
+    ck_assert_uint_eq(atomic_load(&server.accepted), 1);
     q.trusted = false;
     ck_fails(fetch_do(engine, &q, NULL, &err), &err, ERR_URL_DENIED,
              "loopback");
-    ck_assert_uint_eq(atomic_load(&other.requests), 1);
-    http_stop(&other);
+    ck_assert_uint_eq(atomic_load(&server.requests), 2);
+    http_stop(&server);
     buf_done(&b);
 }
 END_TEST
@@ -156,8 +172,11 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        follows_redirects,       keeps_secrets_at_home,
-        does_not_connect,        checks_connections_that_are_used_again,
+        follows_redirects,
+        keeps_secrets_at_home,
+        does_not_connect,
+        does_not_connect_to_names,
+        checks_connections_that_are_used_again,
         ignores_the_environment,
     };
 
