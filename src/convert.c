@@ -17,6 +17,9 @@
 #include "convert_task.h"
 #include "workers.h"
 
+/* The part of the memory, one of so many, that a sink may write behind in. */
+enum { SINK_SHARE = 4 };
+
 static void fail(struct run *r, const struct error *err)
 {
     pthread_mutex_lock(&r->lock);
@@ -141,6 +144,7 @@ int convert_run(const struct plan *p, struct sink *s,
         return error_memory(err);
     r.files = calloc(p->file_count + 1, sizeof *r.files);
     rc = check_chunks(p, memory, err);
+    memory -= sink_buffer(s, memory / SINK_SHARE, threads);
     if (!rc)
         rc = convert_ahead_start(&r, &memory, err);
     if (rc)

@@ -24,9 +24,9 @@ struct convert_progress {
 struct convert_options {
     unsigned threads; /* 0: one for each CPU this process may use */
     /*
-     * Budget in bytes for chunks in flight; 0: 512 MiB. A larger task runs
-     * alone; a chunk of more than four budgets, and of more than 64 MiB, is
-     * ERR_LIMIT.
+     * Budget in bytes for chunks in flight and for writing behind; 0: 512 MiB.
+     * A larger task runs alone; a chunk of more than four budgets, and of more
+     * than 64 MiB, is ERR_LIMIT.
      */
     uint64_t memory;
     bool allow_missing_chunks;

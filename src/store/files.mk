@@ -16,4 +16,5 @@ libcore_a_SOURCES += \
 	%D%/store.c %D%/store.h \
 	%D%/tar.c %D%/tar.h \
 	%D%/target.c %D%/target.h \
-	%D%/unpack.c %D%/unpack.h
+	%D%/unpack.c %D%/unpack.h \
+	%D%/writer.c %D%/writer.h

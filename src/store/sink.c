@@ -14,6 +14,11 @@ int sink_require(struct sink *s, uint64_t total, struct error *err)
     return s->ops->require ? s->ops->require(s, total, err) : 0;
 }
 
+uint64_t sink_buffer(struct sink *s, uint64_t most, unsigned threads)
+{
+    return s->ops->buffer ? s->ops->buffer(s, most, threads) : 0;
+}
+
 int sink_create(struct sink *s, const char *name, uint64_t size,
                 struct sink_file **out, struct error *err)
 {

@@ -22,6 +22,8 @@ struct sink_file;
 struct sink_ops {
     /* Checks that total bytes can be had; NULL where nothing limits them. */
     int (*require)(struct sink *s, uint64_t total, struct error *err);
+    /* See sink_buffer(); NULL where writing never waits. */
+    uint64_t (*buffer)(struct sink *s, uint64_t most, unsigned threads);
     /* The new file's name and size are set by sink_create(). */
     int (*create)(struct sink *s, const char *name, uint64_t size,
                   struct sink_file **out, struct error *err);
@@ -59,6 +61,13 @@ struct sink_file {
 int sink_require(struct sink *s, uint64_t total, struct error *err);
 
 /*
+ * Lets the sink write behind those threads that will write at once, in memory
+ * of its own, up to most bytes of it; returns the bytes that it will take.
+ * Called before files are created, if at all; without, it writes at once.
+ */
+uint64_t sink_buffer(struct sink *s, uint64_t most, unsigned threads);
+
+/*
  * Reserves size bytes under name (one component, not there yet); ERR_SPACE if
  * they cannot be had. The file belongs to the sink until sink_close() takes it.
  * Not safe beside other calls on the same sink.
@@ -66,7 +75,10 @@ int sink_require(struct sink *s, uint64_t total, struct error *err);
 int sink_create(struct sink *s, const char *name, uint64_t size,
                 struct sink_file **out, struct error *err);
 
-/* Writes [offset, offset + len), which lies inside the file. Thread safe. */
+/*
+ * Writes [offset, offset + len), which lies inside the file. Thread safe. With
+ * a buffer, a failure may be told by a later call, sink_close() at the latest.
+ */
 int sink_write(struct sink_file *f, uint64_t offset, const void *data,
                size_t len, struct error *err);
 

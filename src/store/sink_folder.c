@@ -3,8 +3,11 @@
  *
  * Files are made in a hidden sibling of the folder (place.c), with all their
  * space reserved by fallocate(), so that a full disk is found before the work
- * is done. A file is durable once closed: a failed fsync() is final, since the
- * kernel may have dropped the pages that it could not write.
+ * is done. With a buffer, long stretches are written behind, past the page
+ * cache (writer.c). A file is durable once closed: a failed fsync() is final,
+ * since the kernel may have dropped the pages that it could not write. What
+ * passed through the page cache leaves it then, so that a conversion does not
+ * push out what other programs keep there.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,20 +21,27 @@
 #include "base/num.h"
 #include "store/place.h"
 #include "store/sink.h"
+#include "store/writer.h"
 
 struct folder_file {
     struct sink_file base;
-    int fd;
+    struct writer_file out;
 };
 
 struct folder {
     struct sink base;
     struct place place;
+    struct writer *writer; /* NULL: all is written at once */
 };
 
 static const struct place *place_of(const struct sink *s)
 {
     return &((const struct folder *)s)->place;
+}
+
+static struct writer *writer_of(const struct sink *s)
+{
+    return ((const struct folder *)s)->writer;
 }
 
 /* Bytes that a file system has for this user; UINT64_MAX if it cannot tell. */
@@ -79,6 +89,18 @@ static int fail(const struct sink *s, const char *what, const char *name,
 static int folder_require(struct sink *s, uint64_t total, struct error *err)
 {
     return available(s) < total ? no_space(s, "the output", total, err) : 0;
+}
+
+/* A piece for each thread, and two that are on their way. */
+static uint64_t folder_buffer(struct sink *s, uint64_t most, unsigned threads)
+{
+    struct folder *f = (struct folder *)s;
+    unsigned pieces =
+        (unsigned)num_min(most / WRITER_PIECE, (uint64_t)threads + 2);
+
+    if (pieces < 2 || f->writer || writer_new(pieces, &f->writer, NULL) != 0)
+        return 0;
+    return (uint64_t)pieces * WRITER_PIECE;
 }
 
 /*
@@ -131,19 +153,22 @@ static int folder_create(struct sink *s, const char *name, uint64_t size,
 
     if (!f)
         return error_memory(err);
-    f->fd = open_new(place_of(s)->folder, name);
-    if (f->fd < 0) {
+    f->out.direct = -1;
+    f->out.fd = open_new(place_of(s)->folder, name);
+    if (f->out.fd < 0) {
         rc = fail(s, "create", name, size, err);
         free(f);
         return rc;
     }
-    if (reserve(s, f->fd, size) != 0) {
+    if (reserve(s, f->out.fd, size) != 0) {
         rc = fail(s, "reserve space for", name, size, err);
-        close(f->fd);
+        close(f->out.fd);
         unlinkat(place_of(s)->folder, name, 0);
         free(f);
         return rc;
     }
+    if (writer_of(s))
+        writer_open_direct(&f->out, place_of(s)->folder, name);
     *out = &f->base;
     return 0;
 }
@@ -151,31 +176,30 @@ static int folder_create(struct sink *s, const char *name, uint64_t size,
 static int folder_write(struct sink_file *f, uint64_t offset, const void *data,
                         size_t len, struct error *err)
 {
-    int fd = ((const struct folder_file *)f)->fd;
-    const unsigned char *p = data;
-    ssize_t n;
+    struct writer_file *out = &((struct folder_file *)f)->out;
+    struct writer *w = writer_of(f->sink);
 
-    while (len > 0) {
-        n = pwrite(fd, p, len, (off_t)offset);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return fail(f->sink, "write", f->name, f->size, err);
-        p += n;
-        offset += (uint64_t)n;
-        len -= (size_t)n;
-    }
-    return 0;
+    errno = w ? writer_put(w, out, offset, data, len)
+              : writer_plain(out->fd, offset, data, len);
+    return errno ? fail(f->sink, "write", f->name, f->size, err) : 0;
 }
 
 static int folder_close(struct sink_file *f, struct error *err)
 {
     struct folder_file *file = (struct folder_file *)f;
+    struct writer_file *out = &file->out;
     int rc = 0;
 
-    if (fsync(file->fd) != 0)
+    errno = writer_of(f->sink) ? writer_finish(writer_of(f->sink), out) : 0;
+    if (errno)
+        rc = fail(f->sink, "write", f->name, f->size, err);
+    if (!rc && fsync(out->fd) != 0)
         rc = fail(f->sink, "make durable", f->name, f->size, err);
-    if (close(file->fd) != 0 && !rc && errno != EINTR)
+    if (!rc)
+        posix_fadvise(out->fd, 0, 0, POSIX_FADV_DONTNEED);
+    if (out->direct >= 0)
+        close(out->direct);
+    if (close(out->fd) != 0 && !rc && errno != EINTR)
         rc = fail(f->sink, "close", f->name, f->size, err);
     free(file);
     return rc;
@@ -183,8 +207,14 @@ static int folder_close(struct sink_file *f, struct error *err)
 
 static void folder_drop(struct sink_file *f)
 {
-    close(((struct folder_file *)f)->fd);
-    free(f);
+    struct folder_file *file = (struct folder_file *)f;
+
+    if (writer_of(f->sink))
+        writer_drop(writer_of(f->sink), &file->out);
+    if (file->out.direct >= 0)
+        close(file->out.direct);
+    close(file->out.fd);
+    free(file);
 }
 
 /*
@@ -218,12 +248,14 @@ static int folder_publish(struct sink *s, struct error *err)
 
 static void folder_free(struct sink *s)
 {
+    writer_free(writer_of(s));
     place_done(&((struct folder *)s)->place);
     free(s);
 }
 
 static const struct sink_ops folder_ops = {
     .require = folder_require,
+    .buffer = folder_buffer,
     .create = folder_create,
     .write = folder_write,
     .close = folder_close,

@@ -66,6 +66,7 @@ UNIT_TESTS = \
 	%D%/test_worker \
 	%D%/test_worker_kill \
 	%D%/test_workspace \
+	%D%/test_writer \
 	%D%/test_xml \
 	%D%/test_zarr2 \
 	%D%/test_zarr3
@@ -90,7 +91,8 @@ THREAD_TESTS = \
 	%D%/test_uploads_tree \
 	%D%/test_watch \
 	%D%/test_worker \
-	%D%/test_workspace
+	%D%/test_workspace \
+	%D%/test_writer
 
 noinst_HEADERS = %D%/fetch_fixture.h %D%/folder_fixture.h \
 	%D%/http_fixture.h %D%/ocdbt_build.h \
