@@ -382,10 +382,17 @@ static int state(struct service *s, const json_t *request, const char *member,
     return rc;
 }
 
+/* What a job gives back at its end; either may be NULL. */
+struct held {
+    char *upload;
+    char *folder; /* a temporary one */
+};
+
 static int open_folder(struct service *s, const char *id,
                        const atomic_bool *cancel, struct worker_input *in,
                        struct error *err)
 {
+    struct held *held;
     char label[UPLOADS_ID_MAX + sizeof "upload:"];
     char *folder = NULL;
     int rc = uploads_hold(s->uploads, id, err);
@@ -393,11 +400,15 @@ static int open_folder(struct service *s, const char *id,
     if (rc)
         return rc;
     in->request.gin_with_checkpoint = true;
-    in->held = strdup(id);
-    if (!in->held) {
+    held = calloc(1, sizeof *held);
+    if (held)
+        held->upload = strdup(id);
+    if (!held || !held->upload) {
         uploads_release(s->uploads, id);
+        free(held);
         return error_memory(err);
     }
+    in->held = held;
     rc = uploads_prepare(s->uploads, id, is_cancelled,
                          (void *)(uintptr_t)cancel, &folder, err);
     /* Messages shall not tell where the server keeps its files. */
@@ -408,15 +419,36 @@ static int open_folder(struct service *s, const char *id,
     return rc;
 }
 
+/* An archive elsewhere is unpacked, and removed when the job has ended. */
+static int open_archive(struct service *s, const char *text, const char *key,
+                        const atomic_bool *cancel, struct worker_input *in,
+                        struct error *err)
+{
+    struct held *held = calloc(1, sizeof *held);
+    int rc;
+
+    if (!held)
+        return error_memory(err);
+    in->held = held;
+    in->request.gin_with_checkpoint = true;
+    rc = temp_make(s->temp, &held->folder, err);
+    if (!rc)
+        rc = sources_unpack(s->sources, text, key, cancel, held->folder, err);
+    return rc ? rc : store_local_open(held->folder, &in->store, err);
+}
+
 /* A checkpoint elsewhere. */
 static int open_source(struct service *s, const char *text, const char *key,
                        const atomic_bool *cancel, struct worker_input *in,
                        struct error *err)
 {
     char folder[STORE_NAME_MAX + 1];
-    int rc = sources_checkpoint(s->sources, text, key, cancel, &in->store,
-                                folder, err);
+    int rc;
 
+    if (sources_is_archive(text))
+        return open_archive(s, text, key, cancel, in, err);
+    rc = sources_checkpoint(s->sources, text, key, cancel, &in->store, folder,
+                            err);
     if (rc)
         return rc;
     in->folder = strdup(folder);
@@ -453,10 +485,16 @@ int inputs_resolve(void *ctx, const struct job *job, const atomic_bool *cancel,
     return rc;
 }
 
-void inputs_release(void *ctx, void *held)
+void inputs_release(void *ctx, void *arg)
 {
     struct service *s = ctx;
+    struct held *held = arg;
 
-    uploads_release(s->uploads, held);
+    if (held->upload)
+        uploads_release(s->uploads, held->upload);
+    if (held->folder)
+        temp_remove(held->folder);
+    free(held->upload);
+    free(held->folder);
     free(held);
 }

@@ -17,6 +17,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "remote/archive.h"
 #include "remote/objects.h"
 
 enum { ROOTS_MAX = 32, TRACES_MAX = 256, KEY_MAX = 127 };
@@ -358,6 +359,30 @@ int sources_checkpoint(struct sources *s, const char *text, const char *key,
     return remote_open(s->fetch, text, &o, out, folder, err);
 }
 
+bool sources_is_archive(const char *text)
+{
+    return !local_path(text) && archive_is(text);
+}
+
+int sources_unpack(struct sources *s, const char *text, const char *key,
+                   const atomic_bool *cancel, const char *folder,
+                   struct error *err)
+{
+    const struct intake_limits limits = { .bytes = s->settings->max_upload,
+                                          .entries = s->settings->max_entries,
+                                          .path = STORE_NAME_MAX,
+                                          .reserve = s->settings->min_free };
+    char trace[TRACE_HEADER_LEN + 1];
+    struct remote_options o;
+    int rc = sources_check(s, text, err);
+
+    if (rc)
+        return rc;
+    find_trace(s, key, trace);
+    o = options_of(s, trace, cancel);
+    return archive_fetch(s->fetch, text, &o, folder, &limits, err);
+}
+
 /* Splits what open_local() calls a folder. */
 static int local_file(struct sources *s, const char *path, struct store **out,
                       char folder[static STORE_NAME_MAX + 1], char **name,
@@ -430,7 +455,7 @@ static int find_version(struct store *store, const char *folder,
 int sources_identify(struct sources *s, const char *member, const char *text,
                      struct buf *out, struct error *err)
 {
-    bool whole = !strcmp(member, "checkpoint");
+    bool whole = !strcmp(member, "checkpoint") && !sources_is_archive(text);
     char version[OBJECTS_VERSION_MAX + 1] = "";
     char folder[STORE_NAME_MAX + 1];
     struct store *store = NULL;

@@ -37,7 +37,16 @@ int sources_checkpoint(struct sources *s, const char *text, const char *key,
                        char folder[static STORE_NAME_MAX + 1],
                        struct error *err);
 
-/* The same for a file: *name, which the caller frees, is in the folder. */
+/* Whether text is the URL of an archive; then it is unpacked, not opened. */
+bool sources_is_archive(const char *text);
+
+/* Fetches an archive into a folder, within the limits of uploads. */
+int sources_unpack(struct sources *s, const char *text, const char *key,
+                   const atomic_bool *cancel, const char *folder,
+                   struct error *err);
+
+/* As sources_checkpoint() for a file: *name, which the caller frees, is in the
+ * folder. */
 int sources_file(struct sources *s, const char *text, const char *fallback,
                  const char *key, const atomic_bool *cancel, struct store **out,
                  char folder[static STORE_NAME_MAX + 1], char **name,

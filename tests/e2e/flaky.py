@@ -77,7 +77,8 @@ class Flaky:
         try:
             while await self.exchange(reader, writer):
                 pass
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, asyncio.CancelledError,
+                ConnectionError):
             pass
         finally:
             self.tasks.discard(task)

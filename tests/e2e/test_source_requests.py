@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import socket
+import subprocess
 import threading
 import time
 from types import SimpleNamespace
@@ -244,6 +245,28 @@ def test_a_job_of_urls(server, web, expected):
     assert got.files == expected
     assert "s3cret" not in json.dumps(got.job)
     assert got.job["request"]["checkpoint"] == f"{base}/checkpoint_500100"
+
+
+@needs_nginx
+def test_a_job_of_an_archive(server, web, served, sample, expected):
+    """It comes in pieces, over a bad network, and leaves nothing behind."""
+    subprocess.run(["tar", "-czf", served / "c.tar.gz", "-C", served / "runs",
+                    "checkpoint_500100", "model.gin"], check=True)
+
+    def faults(n, path):
+        return ("cut", 5000) if n % 3 == 1 else None
+
+    with Flaky(web.http, faults) as proxy:
+        got = model_of(server, checkpoint=proxy.url("c.tar.gz"),
+                       model="acme/archive", gin=sample.gin.read_text())
+    assert got.files == expected
+    assert server.is_clean_soon()
+    (served / "bad.zip").write_bytes(b"PK" + bytes(1000))
+    for name in ("bad.zip", "runs/model.gin?x=.zip"):
+        reply = submit(server,
+                       checkpoint=f"http://127.0.0.1:{web.http}/{name}")
+        assert finished(server, reply.json)["state"] == "failed"
+    assert server.is_clean_soon()
 
 
 @needs_nginx
