@@ -1,4 +1,5 @@
 libcore_a_SOURCES += \
+	%D%/chunks.c %D%/chunks.h \
 	%D%/conversion.c %D%/conversion.h \
 	%D%/convert.c %D%/convert.h \
 	%D%/convert_ahead.c \
@@ -10,6 +11,10 @@ libcore_a_SOURCES += \
 	%D%/print.c %D%/print.h \
 	%D%/provenance.c %D%/provenance.h \
 	%D%/schedule.c %D%/schedule.h \
+	%D%/stream.c %D%/stream.h \
+	%D%/stream_ahead.c \
+	%D%/stream_impl.h \
+	%D%/stream_spool.c \
 	%D%/verify.c %D%/verify.h \
 	%D%/verify_compare.c %D%/verify_compare.h \
 	%D%/verify_print.c \

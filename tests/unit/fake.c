@@ -135,6 +135,7 @@ void fake_plan_init(struct fake_plan *f)
     f->plan.files = f->files;
     f->plan.tensors = f->tensors;
     f->plan.by_array = f->by_array;
+    f->plan.by_file = f->by_file;
     f->plan.array_first = f->array_first;
 }
 
@@ -208,6 +209,44 @@ void fake_add_tensor(struct fake_plan *f, int64_t expert, bool transpose,
     f->array_first[array + 1] = n + 1;
 }
 
+static const enum dtype sources[] = {
+    DTYPE_BOOL, DTYPE_I8,  DTYPE_U16,  DTYPE_I32,     DTYPE_I64,
+    DTYPE_F16,  DTYPE_F32, DTYPE_BF16, DTYPE_F8_E5M2, DTYPE_F64,
+};
+static const enum dtype targets[] = { DTYPE_F32, DTYPE_BF16, DTYPE_F16 };
+
+static enum dtype random_target(enum dtype from)
+{
+    enum dtype to = targets[fake_below(sizeof targets / sizeof *targets)];
+
+    return fake_below(3) && kernel_can_cast(from, to) ? to : from;
+}
+
+void fake_add_random_array(struct fake_plan *f)
+{
+    enum dtype dtype = sources[fake_below(sizeof sources / sizeof *sources)];
+    unsigned rank = (unsigned)fake_below(4);
+    bool transpose = fake_below(2);
+    uint64_t shape[3] = { 0 };
+    uint64_t chunk[3] = { 0 };
+    size_t n = 1 + fake_below(rank == 3 ? 6 : 3);
+
+    for (unsigned d = 0; d < rank; d++) {
+        shape[d] = 1 + fake_below(fake_below(2) ? 5 : 40);
+        if (fake_below(40) == 0 && (rank < 3 || d > 0))
+            shape[d] = 0;
+        chunk[d] = 1 + fake_below(fake_below(2) ? 4 : shape[d] + 3);
+    }
+    fake_add_array(f, dtype, rank, shape, chunk);
+    for (size_t i = 0; i < n; i++) {
+        int64_t expert = rank == 3 ? (int64_t)fake_below(shape[0]) : -1;
+
+        if (fake_below(8) == 0)
+            transpose = !transpose;
+        fake_add_tensor(f, expert, transpose, random_target(dtype));
+    }
+}
+
 static void add_file(struct fake_plan *f, const char *head, size_t len)
 {
     size_t n = f->plan.file_count++;
@@ -232,6 +271,14 @@ void fake_finish(struct fake_plan *f, size_t tensor_files)
         t->offset = file->size;
         file->size += t->bytes;
         f->plan.bytes += t->bytes;
+    }
+    for (size_t n = 0, file = 0; file < tensor_files; file++) {
+        f->files[file].tensors = &f->by_file[n];
+        for (size_t i = f->plan.tensor_count; i-- > 0;)
+            if (f->tensors[i].file == file)
+                f->by_file[n++] = i;
+        f->files[file].tensor_count =
+            (size_t)(&f->by_file[n] - f->files[file].tensors);
     }
     add_file(f, "a text", 6);
 }

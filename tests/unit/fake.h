@@ -34,6 +34,7 @@ struct fake_plan {
     struct plan_tensor tensors[FAKE_MAX];
     struct plan_file files[FAKE_MAX];
     size_t by_array[FAKE_MAX];
+    size_t by_file[FAKE_MAX];
     size_t array_first[FAKE_MAX + 1];
     char names[2][FAKE_MAX][8];
     char file_names[FAKE_MAX][8];
@@ -53,6 +54,9 @@ struct fake *fake_add_array(struct fake_plan *f, enum dtype dtype,
 /* Adds a tensor made of the array added last. */
 void fake_add_tensor(struct fake_plan *f, int64_t expert, bool transpose,
                      enum dtype dtype);
+
+/* An array of any rank, shape and grid, and up to six tensors made of it. */
+void fake_add_random_array(struct fake_plan *f);
 
 /* Spreads the tensors over files and adds a text file. */
 void fake_finish(struct fake_plan *f, size_t tensor_files);

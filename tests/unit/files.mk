@@ -54,6 +54,7 @@ UNIT_TESTS = \
 	%D%/test_sigv4 \
 	%D%/test_sink \
 	%D%/test_store \
+	%D%/test_stream \
 	%D%/test_t5x \
 	%D%/test_tar \
 	%D%/test_tus \
@@ -87,6 +88,7 @@ THREAD_TESTS = \
 	%D%/test_objects \
 	%D%/test_ocdbt \
 	%D%/test_store \
+	%D%/test_stream \
 	%D%/test_uploads \
 	%D%/test_uploads_tree \
 	%D%/test_watch \
@@ -122,6 +124,8 @@ check_PROGRAMS += %D%/gin_dump
 %C%_test_jobs_work_LDADD = $(UNIT_LIBS)
 
 %C%_test_convert_SOURCES = %D%/test_convert.c %D%/fake.c %D%/fake.h
+
+%C%_test_stream_SOURCES = %D%/test_stream.c %D%/fake.c %D%/fake.h
 
 %C%_test_worker_SOURCES = %D%/test_worker.c %D%/worker_fixture.h
 

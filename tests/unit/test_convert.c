@@ -13,12 +13,6 @@
 
 static struct fake_plan fake;
 
-static const enum dtype sources[] = {
-    DTYPE_BOOL, DTYPE_I8,  DTYPE_U16,  DTYPE_I32,     DTYPE_I64,
-    DTYPE_F16,  DTYPE_F32, DTYPE_BF16, DTYPE_F8_E5M2, DTYPE_F64,
-};
-static const enum dtype targets[] = { DTYPE_F32, DTYPE_BF16, DTYPE_F16 };
-
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 
 /* Converts into memory and compares all files, counts and reads. */
@@ -65,38 +59,6 @@ static void check_run(struct convert_options o)
     sink_free(s);
 }
 
-static enum dtype random_target(enum dtype from)
-{
-    enum dtype to = targets[fake_below(COUNT(targets))];
-
-    return fake_below(3) && kernel_can_cast(from, to) ? to : from;
-}
-
-/* An array of any rank, shape and grid, and up to six tensors made of it. */
-static void add_random_array(void)
-{
-    enum dtype dtype = sources[fake_below(COUNT(sources))];
-    unsigned rank = (unsigned)fake_below(4);
-    bool transpose = fake_below(2);
-    uint64_t shape[3], chunk[3];
-    size_t n = 1 + fake_below(rank == 3 ? 6 : 3);
-
-    for (unsigned d = 0; d < rank; d++) {
-        shape[d] = 1 + fake_below(fake_below(2) ? 5 : 40);
-        if (fake_below(40) == 0 && (rank < 3 || d > 0))
-            shape[d] = 0;
-        chunk[d] = 1 + fake_below(fake_below(2) ? 4 : shape[d] + 3);
-    }
-    fake_add_array(&fake, dtype, rank, shape, chunk);
-    for (size_t i = 0; i < n; i++) {
-        int64_t expert = rank == 3 ? (int64_t)fake_below(shape[0]) : -1;
-
-        if (fake_below(8) == 0)
-            transpose = !transpose;
-        fake_add_tensor(&fake, expert, transpose, random_target(dtype));
-    }
-}
-
 START_TEST(test_random_grids)
 {
     for (int round = 0; round < 600; round++) {
@@ -108,7 +70,7 @@ START_TEST(test_random_grids)
 
         fake_plan_init(&fake);
         for (size_t i = 0; i < n; i++)
-            add_random_array();
+            fake_add_random_array(&fake);
         fake_finish(&fake, 1 + fake_below(3));
         check_run(o);
         fake_plan_done(&fake);
