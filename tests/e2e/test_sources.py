@@ -325,27 +325,57 @@ def test_gcs_token(gcs, command, expected, tmp_path):
 
 
 class Metadata(Server):
-    """The metadata server of Google's machines."""
+    """The metadata server of Google's machines: a new token each time."""
+
+    def __init__(self, seconds=3599, status=200):
+        self.seconds, self.status = seconds, status
+        self.tokens = set()  # "Bearer TOKEN" of all that were handed out
 
     def handle(self, request):
         self.seen.append((request.path, request.headers))
         if request.headers.get("Metadata-Flavor") != "Google":
             return reply(request, 403)
-        return reply(request, 200, json.dumps({
-            "access_token": TOKEN, "expires_in": 3599,
+        token = f"{TOKEN}-{len(self.seen)}"
+        self.tokens.add(f"Bearer {token}")
+        return reply(request, self.status, json.dumps({
+            "access_token": token, "expires_in": self.seconds,
             "token_type": "Bearer"}).encode())
+
+    def gate(self, port):
+        """A server that wants one of them, before the one at a port."""
+        def look(request):
+            if request.headers.get("Authorization") not in self.tokens:
+                reply(request, 401)
+                return True
+        return Front(port, look)
+
+
+def on_machine(metadata, url):
+    return {"GCE_METADATA_HOST": f"127.0.0.1:{metadata.port}",
+            "CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE": url}
 
 
 def test_gcs_metadata_server(gcs, command, expected):
-    """Tokens are asked for as on Google's machines, and not more than once."""
-    with google(gcs, TOKEN) as front, Metadata() as metadata:
-        assert command.convert(
-            f"gs://bucket/{STEP}", GCE_METADATA_HOST=f"127.0.0.1:"
-            f"{metadata.port}", CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE=
-            front.url) == expected
-    assert [path for path, _ in metadata.seen] == [
-        "/computeMetadata/v1/instance/service-accounts/default/token"]
-    assert all(h["Authorization"] == f"Bearer {TOKEN}" for _, h in front.seen)
+    """A token is asked for as on Google's machines, and once while it lasts."""
+    url = f"gs://bucket/{STEP}"
+    with Metadata() as metadata, metadata.gate(gcs.port) as front:
+        assert command.convert(url, **on_machine(metadata, front.url)) == \
+            expected
+        assert [path for path, _ in metadata.seen] == [
+            "/computeMetadata/v1/instance/service-accounts/default/token"]
+    with Metadata(seconds=0) as metadata, metadata.gate(gcs.port) as front:
+        assert command.convert(url, **on_machine(metadata, front.url)) == \
+            expected
+        assert len(metadata.seen) > 1
+    # A machine without an account reads what is public.
+    with Metadata(status=404) as metadata, Front(gcs.port) as front:
+        assert command.convert(url, **on_machine(metadata, front.url)) == \
+            expected
+        assert not any("Authorization" in h for _, h in front.seen)
+        assert len(metadata.seen) == 1
+    with Metadata(seconds="x") as metadata, Front(gcs.port) as front:
+        command.fails(url, 4, "metadata server gives no token",
+                      **on_machine(metadata, front.url))
 
 
 def test_gcs_empty_pages(gcs, command, expected):
@@ -545,7 +575,7 @@ def test_local_and_remote_say_the_same(sample, s3, command):
 
 def test_service(s3, gcs, hub, expected, tmp_path):
     """Its settings have the credentials, and no log or answer shows them."""
-    with google(gcs, TOKEN) as front, Metadata() as metadata:
+    with Metadata() as metadata, metadata.gate(gcs.port) as front:
         (tmp_path / "settings").write_text(
             f"s3-endpoint = {s3.url}\ns3-key = {Weed.KEY}\n"
             f's3-secret = "{Weed.SECRET}"\n'
