@@ -146,6 +146,19 @@ static void print_warnings(const struct conversion *c,
                 (unsigned long long)r->missing_chunks);
 }
 
+/* What came from elsewhere, if anything did. */
+static void put_fetched(struct json_writer *w, const struct cli_job *j)
+{
+    uint64_t bytes = 0;
+    uint64_t requests = 0;
+
+    if (!j->remote->fetch)
+        return;
+    fetch_statistics(j->remote->fetch, &bytes, &requests);
+    json_key_u64(w, "fetched_bytes", bytes);
+    json_key_u64(w, "fetched_requests", requests);
+}
+
 static int print_json(const struct cli_job *j, const struct conversion *c,
                       const struct convert_report *r, double seconds,
                       struct error *err)
@@ -170,6 +183,7 @@ static int print_json(const struct cli_job *j, const struct conversion *c,
     json_key_u64(&w, "parameters", c->model->parameters);
     json_key_u64(&w, "overflowed", r->overflowed);
     json_key_u64(&w, "missing_chunks", r->missing_chunks);
+    put_fetched(&w, j);
     json_key(&w, "seconds");
     json_double(&w, seconds);
     json_close(&w, '}');

@@ -1,4 +1,5 @@
 """Checkpoints behind web servers: nginx as it is, and behind a bad network."""
+import json
 import os
 import random
 import shutil
@@ -8,7 +9,8 @@ import time
 
 import pytest
 
-from conftest import PROGRAM, bytes_of, converted, make, switchyard
+from conftest import (PROGRAM, bytes_of, converted, make, peak_memory,
+                      switchyard)
 from flaky import Flaky
 from web import NGINX, Web
 
@@ -106,9 +108,12 @@ def test_fetches_what_it_needs_once(web, folder, expected, tmp_path):
     checkpoint = folder / "chunks/checkpoint_7"
     assert list(checkpoint.glob("state.*"))
     with Flaky(web.http) as proxy:
-        got = fetched(proxy.url("chunks/checkpoint_7"), tmp_path / "out",
-                      "--memory", "64MiB")
-        assert got == expected["chunks"]
+        result = converted(proxy.url("chunks/checkpoint_7"), "--out",
+                           tmp_path / "out", "--memory", "64MiB", "--json")
+        assert bytes_of(tmp_path / "out") == expected["chunks"]
+        told = json.loads(result.stdout)
+        assert told["fetched_requests"] == proxy.requests
+        assert told["fetched_bytes"] <= proxy.bytes
         paths = [path for path, _ in proxy.seen]
         assert not [p for p in paths if "/state." in p]
         assert len(paths) == len(set(paths))
@@ -124,6 +129,17 @@ def test_many_at_a_time(web, expected, tmp_path):
         took = time.monotonic() - start
         assert got == expected["chunks"]
         assert took < 0.03 * proxy.requests / 4
+
+
+@pytest.mark.memory
+def test_memory(large, tmp_path):
+    """What is fetched ahead comes out of the same budget."""
+    with Web(large, tmp_path / "nginx") as web:
+        status, peak = peak_memory("convert", f"http://127.0.0.1:{web.http}/",
+                                   "--out", tmp_path / "out", "--memory",
+                                   "64MiB", "--quiet")
+    assert status == 0
+    assert peak < 100 << 20
 
 
 def bad_network(seed):
