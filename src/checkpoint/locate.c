@@ -77,23 +77,38 @@ bool locate_is_mark(const char *name)
     return false;
 }
 
-/* The layout of folder itself; NULL if it has none. */
+/*
+ * The layout of folder itself; NULL if it has none.
+ *
+ * Clouds that let one read a bucket but not list it say of what is not there
+ * that it may not be read. So a refusal counts only where no mark is found.
+ */
 static int layout_of(struct store *s, const char *folder,
                      const struct layout **out, struct error *err)
 {
+    struct error refused = { .code = ERR_OK };
+    struct error failure;
     bool yes = false;
     int rc = 0;
 
     *out = NULL;
     expect_marks(s, folder);
     for (size_t i = 0; i < sizeof layouts / sizeof *layouts && !rc; i++) {
-        rc = layout_exists(s, folder, layouts[i].mark, &yes, err);
+        rc = layout_exists(s, folder, layouts[i].mark, &yes, &failure);
         if (!rc && yes) {
             *out = &layouts[i];
             return 0;
         }
+        if (rc == ERR_SOURCE_DENIED) {
+            refused = failure;
+            rc = 0;
+        }
     }
-    return rc;
+    if (!rc && refused.code == ERR_OK)
+        return 0;
+    if (err)
+        *err = rc ? failure : refused;
+    return rc ? rc : (int)refused.code;
 }
 
 static int several(const char *folder, const char *label, const char *one,

@@ -215,6 +215,18 @@ def test_a_checkpoint_that_changes(tmp_path):
     assert not (tmp_path / "out2").exists()
 
 
+def test_a_server_that_hides_what_is_absent(folder, web, expected, tmp_path):
+    """S3 and GCS say 403 of absent objects to those who may not list."""
+    def faults(n, path):
+        return None if (folder / path[1:]).is_file() else ("status", 403)
+
+    with Flaky(web.http, faults) as proxy:
+        got = fetched(proxy.url("run/checkpoint_500100"), tmp_path / "out")
+        assert got == expected["sample"]
+        result = switchyard("inspect", proxy.url("nowhere"))
+        assert result.returncode == 4 and "403" in result.stderr
+
+
 def test_refusals_are_no_fill_values(folder, tmp_path):
     """403 and 500 of a chunk are errors even where absence is allowed."""
     for status in (401, 403, 500):
