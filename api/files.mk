@@ -13,6 +13,7 @@ libapi_a_SOURCES += \
 	%D%/health.c \
 	%D%/holds.c %D%/holds.h \
 	%D%/inputs.c %D%/inputs.h \
+	%D%/inputs_open.c \
 	%D%/job_json.c %D%/job_json.h \
 	%D%/job_routes.c \
 	%D%/job_submit.c \
@@ -38,6 +39,7 @@ libapi_a_SOURCES += \
 	%D%/upload_files.c \
 	%D%/upload_json.c %D%/upload_json.h \
 	%D%/upload_routes.c \
+	%D%/verify.c \
 	%D%/watch.c %D%/watch.h
 
 # The description is part of the program; the assembler includes it. The JSON is

@@ -44,15 +44,6 @@ static int set_option(void *ctx, const char *name, const char *value,
     return inputs_set(((struct submission *)ctx)->request, name, value, err);
 }
 
-static bool is_json(const char *type)
-{
-    static const char json[] = "application/json";
-    size_t len = sizeof json - 1;
-
-    return type && !strncasecmp(type, json, len) &&
-           (!type[len] || strchr("; \t", type[len]));
-}
-
 /* Refuses a long body that would come in vain. */
 static int check_queue(const struct exchange *x, struct error *err)
 {
@@ -104,7 +95,7 @@ int job_submit_begin(struct exchange *x, struct error *err)
         return error_memory(err);
     x->job = s;
     s->text = BUF_INIT(INPUTS_MAX);
-    if (is_json(exchange_header(x, MHD_HTTP_HEADER_CONTENT_TYPE)))
+    if (inputs_is_json(exchange_header(x, MHD_HTTP_HEADER_CONTENT_TYPE)))
         return check_query(x, err);
     s->is_body = true;
     s->request = json_object();

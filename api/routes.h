@@ -79,6 +79,11 @@ int events_get(struct exchange *x, struct error *err);
 int models_all(struct exchange *x, struct error *err);
 int models_one(struct exchange *x, struct error *err);
 int models_file(struct exchange *x, struct error *err);
+int verify_begin(struct exchange *x, struct error *err);
+int verify_body(struct exchange *x, const void *data, size_t len,
+                struct error *err);
+int verify_finish(struct exchange *x, struct error *err);
+void verify_close(struct exchange *x);
 int models_provenance(struct exchange *x, struct error *err);
 int models_archive(struct exchange *x, struct error *err);
 int upload_routes_begin_all(struct exchange *x, struct error *err);

@@ -17,6 +17,7 @@ libcore_a_SOURCES += \
 	%D%/models_memory.c \
 	%D%/models_sqlite.c \
 	%D%/models_store.c \
+	%D%/models_view.c %D%/models_view.h \
 	%D%/stored.c %D%/stored.h \
 	%D%/tally.c %D%/tally.h \
 	%D%/worker.c %D%/worker.h \

@@ -248,3 +248,35 @@ def test_provenance_of_a_stored_model(sample, tmp_path):
             else:
                 assert "sha256" not in report["tensors"][0]
         assert ask(server, "GET", "/v1/models/a/no/provenance").status == 404
+
+
+def test_over_http(sample, tmp_path):
+    """A stored model by name and revision, and what is refused."""
+    with serving(tmp_path, "--client-rate", 0) as server:
+        reference = upload(server, "verified-over-http",
+                           {"c.tar.gz": SAMPLE.read_bytes()})
+        job = finished(server, submit(server, checkpoint=reference,
+                                      model="a/b").json)
+
+        def check(**request):
+            return ask(server, "POST", "/v1/verify",
+                       {"checkpoint": reference, **request})
+        for model in ("a/b", f"a/b@{job['revision']}"):
+            reply = check(model=model)
+            assert reply.status == 200, reply.data
+            assert reply.json["equal"] and reply.json["tensors"] == []
+        reply = check(model="a/b", dtype="float16")
+        assert reply.status == 200 and not reply.json["equal"]
+        assert reply.json["counts"]["different"] == 61
+        reply = ask(server, "POST", "/v1/verify?all=true",
+                    {"checkpoint": reference, "model": "a/b"})
+        assert len(reply.json["tensors"]) == 61
+        for request, status in (({}, 400), ({"model": "a/none"}, 404),
+                                ({"model": "a"}, 400), ({"model": 5}, 400),
+                                ({"model": "a/b@main"}, 400),
+                                ({"model": "a/b", "colour": 1}, 400),
+                                ({"model": "http://127.0.0.1:1/m"}, 403)):
+            reply = check(**request)
+            assert reply.status == status, (request, reply.data)
+        assert ask(server, "POST", "/v1/verify", b"{}").status == 415
+        assert ask(server, "GET", "/v1/verify").status == 405
