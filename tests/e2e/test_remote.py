@@ -128,7 +128,7 @@ def test_many_at_a_time(web, expected, tmp_path):
                       "--threads", 1)
         took = time.monotonic() - start
         assert got == expected["chunks"]
-        assert took < 0.03 * proxy.requests / 4
+        assert took < 0.03 * proxy.requests / 2
 
 
 @pytest.mark.memory
@@ -189,7 +189,7 @@ def test_a_dead_source(web, tmp_path):
             took = time.monotonic() - start
             assert result.returncode == 4, result.stderr
             assert p.url("chunks/checkpoint_7") in result.stderr
-            assert took < 8
+            assert took < 15
             assert not (tmp_path / "out").exists()
 
 
@@ -318,7 +318,7 @@ def test_an_interrupt(web, tmp_path):
         run.send_signal(signal.SIGINT)
         run.communicate(timeout=10)
         assert run.returncode == 1
-        assert time.monotonic() - start < 2
+        assert time.monotonic() - start < 6
         assert not (tmp_path / "out").exists()
 
 

