@@ -44,7 +44,7 @@ int page_object(struct page *p, const char *name, uint64_t size,
     size_t len = strlen(name);
     int rc = page_entry(p, name, err);
 
-    if (rc || !p->note || len == 0 || name[len - 1] == '/' ||
+    if (rc || !p->note || !*version || len == 0 || name[len - 1] == '/' ||
         store_check_name(name, NULL))
         return rc;
     return p->note(p->note_ctx, name, size, version, err);

@@ -38,7 +38,7 @@ struct page {
  */
 int page_entry(struct page *p, const char *name, struct error *err);
 
-/* The same of an object, of which more is known. */
+/* The same of an object, of which more is known; version may be "": not. */
 int page_object(struct page *p, const char *name, uint64_t size,
                 const char *version, struct error *err);
 

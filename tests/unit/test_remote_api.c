@@ -97,6 +97,12 @@ START_TEST(test_gcs_list)
     ck_assert_str_eq(p.next, "CgV");
     free(p.next);
     p = page_of("");
+    ck_ok(gcs_api_read_list("{\"items\":[{\"name\":\"a\",\"size\":\"1\","
+                            "\"generation\":\"\"}]}",
+                            51, &p, &err),
+          &err);
+    ck_assert_str_eq(text_of(), "a\n");
+    p = page_of("");
     ck_ok(gcs_api_read_list("{\"nextPageToken\":\"x\"}", 21, &p, &err), &err);
     ck_assert(!p.found);
     ck_assert_str_eq(p.next, "x");
