@@ -15,6 +15,7 @@ libcore_a_SOURCES += \
 	%D%/stream_ahead.c \
 	%D%/stream_impl.h \
 	%D%/stream_spool.c \
+	%D%/stream_tar.c %D%/stream_tar.h \
 	%D%/verify.c %D%/verify.h \
 	%D%/verify_compare.c %D%/verify_compare.h \
 	%D%/verify_print.c \

@@ -58,6 +58,8 @@ struct cli_job {
     const char *gin;
     const char *config;
     const char *out;
+    const char *file;  /* the one that is wanted, on standard output */
+    const char *range; /* of it */
     const char *provenance;
     unsigned threads;
     uint64_t memory;
@@ -82,6 +84,16 @@ int cli_job_open(const struct cli_job *j, struct checkpoint **out,
 /* Opens and plans it. */
 int cli_job_plan(const struct cli_job *j, struct conversion *out,
                  struct error *err);
+
+/* Whether the model, or a part of it, goes to standard output. */
+bool cli_streams(const struct cli_job *j);
+
+/* ERR_USAGE where other options contradict that. */
+int cli_stream_check(const struct cli_job *j, struct error *err);
+
+/* Writes it there; the report does not name a tensor. */
+int cli_stream(const struct cli_job *j, const struct conversion *c,
+               struct convert_report *report, struct error *err);
 
 /* The appliers and the positional of the two commands; ctx is a cli_job. */
 int cli_apply_request(void *ctx, const struct cli_option *o, const char *value,

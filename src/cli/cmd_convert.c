@@ -27,6 +27,24 @@ static int apply_out(void *ctx, const struct cli_option *o, const char *value,
     return 0;
 }
 
+static int apply_file(void *ctx, const struct cli_option *o, const char *value,
+                      struct error *err)
+{
+    (void)o;
+    (void)err;
+    ((struct cli_job *)ctx)->file = value;
+    return 0;
+}
+
+static int apply_range(void *ctx, const struct cli_option *o, const char *value,
+                       struct error *err)
+{
+    (void)o;
+    (void)err;
+    ((struct cli_job *)ctx)->range = value;
+    return 0;
+}
+
 static int apply_provenance(void *ctx, const struct cli_option *o,
                             const char *value, struct error *err)
 {
@@ -57,7 +75,16 @@ static int apply_quiet(void *ctx, const struct cli_option *o, const char *value,
 }
 
 static const struct cli_option options[] = {
-    { "out", "DIR", "the model folder to make", NULL, apply_out },
+    { "out", "DIR",
+      "the model folder to make; - writes the model to\nstandard output, as a "
+      "tar archive",
+      NULL, apply_out },
+    { "file", "NAME", "write only this file, to standard output", NULL,
+      apply_file },
+    { "range", "FIRST-LAST",
+      "of that file only these bytes, as HTTP counts them:\nfrom 0, the last one "
+      "included; FIRST- or -COUNT, too",
+      NULL, apply_range },
     CLI_JOB_OPTIONS,
     { "allow-missing-chunks", NULL, "read chunks that are not there as zeros",
       "allow_missing_chunks", cli_apply_request },
@@ -136,9 +163,10 @@ static void print_warnings(const struct conversion *c,
         fprintf(stderr, "switchyard: warning: %s\n", c->model->warnings[i]);
     if (r->overflowed)
         fprintf(stderr,
-                "switchyard: warning: %llu values overflowed to infinity, "
-                "first in %s\n",
-                (unsigned long long)r->overflowed, r->overflow_tensor);
+                "switchyard: warning: %llu values overflowed to infinity"
+                "%s%s\n",
+                (unsigned long long)r->overflowed,
+                *r->overflow_tensor ? ", first in " : "", r->overflow_tensor);
     if (r->missing_chunks)
         fprintf(stderr,
                 "switchyard: warning: %llu chunks were missing and read as "
@@ -250,6 +278,23 @@ static int write_provenance(const struct cli_job *j, const struct conversion *c,
     return rc;
 }
 
+/* To standard output instead. */
+static int stream(struct cli_job *j, struct error *err)
+{
+    struct conversion c = { NULL, NULL, NULL };
+    struct convert_report report = { .overflowed = 0 };
+    int rc = cli_stream_check(j, err);
+
+    if (!rc)
+        rc = cli_job_plan(j, &c, err);
+    if (!rc)
+        rc = cli_stream(j, &c, &report, err);
+    if (!rc)
+        print_warnings(&c, &report);
+    conversion_done(&c);
+    return rc;
+}
+
 static int convert(struct cli_job *j, struct error *err)
 {
     struct conversion c = { NULL, NULL, NULL };
@@ -260,11 +305,13 @@ static int convert(struct cli_job *j, struct error *err)
     int rc;
 
     clock_gettime(CLOCK_MONOTONIC, &start);
+    watch_signals(j->progress);
+    if (cli_streams(j))
+        return stream(j, err);
     if (!j->out) {
         error_set(err, ERR_USAGE, "no output folder is given");
         return error_hint(err, "say --out DIR");
     }
-    watch_signals(j->progress);
     rc = cli_job_plan(j, &c, err);
     if (!rc)
         rc = sink_folder_open(j->out, j->overwrite, &s, err);

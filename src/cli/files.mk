@@ -12,4 +12,5 @@ switchyard_SOURCES += \
 	%D%/options.c \
 	%D%/progress.c \
 	%D%/remote.c %D%/remote.h \
-	%D%/settings.c %D%/settings.h
+	%D%/settings.c %D%/settings.h \
+	%D%/stream.c

@@ -6,6 +6,9 @@
  */
 #include <stdio.h>
 #include <string.h>
+#ifdef __GLIBC__ /* which <stdio.h> defines */
+#include <malloc.h>
+#endif
 
 #include "cli/cli.h"
 
@@ -80,8 +83,20 @@ static int run(int argc, char **argv)
     return cli_fail(&err, false);
 }
 
+/*
+ * Chunks come and go in several threads, whose heaps glibc would let grow: what
+ * is large comes from the system, and goes back to it.
+ */
+static void tame_malloc(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
+#endif
+}
+
 int main(int argc, char **argv)
 {
+    tame_malloc();
     if (argc < 2) {
         print_help();
         return EXIT_USAGE;

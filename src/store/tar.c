@@ -35,9 +35,11 @@ struct tar {
     int dir;
     struct member *members;
     size_t count;
-    uint64_t end; /* of the last member: there the zeros begin */
-    size_t open;  /* the member that file is open for */
-    int file;     /* or -1 */
+    uint64_t end;     /* of the last member: there the zeros begin */
+    size_t open;      /* the member that file is open for */
+    int file;         /* or -1 */
+    tar_read_fn read; /* NULL: members are files */
+    void *ctx;
 };
 
 struct capture {
@@ -108,6 +110,20 @@ int tar_open(const char *folder, struct tar **out, struct error *err)
         return error_errno(err, ERR_READ, errno, "cannot open the folder %s",
                            folder);
     }
+    *out = t;
+    return 0;
+}
+
+int tar_open_made(tar_read_fn read, void *ctx, struct tar **out,
+                  struct error *err)
+{
+    struct tar *t = NULL;
+    int rc = tar_open(NULL, &t, err);
+
+    if (rc)
+        return rc;
+    t->read = read;
+    t->ctx = ctx;
     *out = t;
     return 0;
 }
@@ -213,9 +229,14 @@ static int read_member(struct tar *t, size_t i, uint64_t offset, void *dst,
                        size_t len, size_t *got, struct error *err)
 {
     const char *name = t->members[i].name;
-    int fd = open_member(t, i);
     ssize_t n;
+    int fd;
 
+    if (t->read) {
+        *got = len;
+        return t->read(t->ctx, i, offset, dst, len, err);
+    }
+    fd = open_member(t, i);
     if (fd < 0)
         return error_errno(err, ERR_READ, errno, "cannot open %s", name);
     do

@@ -26,6 +26,15 @@ struct tar;
 int tar_open(const char *folder, struct tar **out, struct error *err);
 void tar_free(struct tar *t);
 
+/*
+ * The same for files that are made as they are read: read fills dst with bytes
+ * [offset, offset + len) of the member of that number, the first being 0.
+ */
+typedef int (*tar_read_fn)(void *ctx, size_t member, uint64_t offset, void *dst,
+                           size_t len, struct error *err);
+int tar_open_made(tar_read_fn read, void *ctx, struct tar **out,
+                  struct error *err);
+
 /* Adds a file of the folder, of exactly size bytes, as the next member. */
 int tar_add(struct tar *t, const char *name, uint64_t size, struct error *err);
 

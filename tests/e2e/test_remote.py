@@ -1,10 +1,12 @@
 """Checkpoints behind web servers: nginx as it is, and behind a bad network."""
+import io
 import json
 import os
 import random
 import shutil
 import signal
 import subprocess
+import tarfile
 import time
 
 import pytest
@@ -54,6 +56,24 @@ def test_https(web, expected, tmp_path, tail):
     url = f"https://localhost:{web.https}/run/checkpoint_500100{tail}"
     got = fetched(url, tmp_path / "out", "--ca-file", web.ca)
     assert got == expected["sample"]
+
+
+def test_streamed(web, expected):
+    """To standard output, all of it or a part, without a folder."""
+    for name, path in (("sample", "run/checkpoint_500100"),
+                       ("chunks", "chunks/checkpoint_7")):
+        command = [PROGRAM, "convert",
+                   f"https://localhost:{web.https}/{path}", "--ca-file",
+                   str(web.ca)]
+        archive = subprocess.run([*command, "--out", "-"], check=True,
+                                 capture_output=True).stdout
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            assert expected[name] == {m.name: tar.extractfile(m).read()
+                                      for m in tar}
+        part = subprocess.run(
+            [*command, "--file", "model.safetensors", "--range", "20000-40000"],
+            check=True, capture_output=True).stdout
+        assert part == expected[name]["model.safetensors"][20000:40001]
 
 
 def test_gin_and_config_by_url(web, folder, tmp_path):
