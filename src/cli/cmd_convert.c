@@ -82,8 +82,8 @@ static const struct cli_option options[] = {
     { "file", "NAME", "write only this file, to standard output", NULL,
       apply_file },
     { "range", "FIRST-LAST",
-      "of that file only these bytes, as HTTP counts them:\nfrom 0, the last one "
-      "included; FIRST- or -COUNT, too",
+      "of that file only these bytes, counted from 0, both\nincluded, as in "
+      "HTTP; FIRST- or -COUNT, too",
       NULL, apply_range },
     CLI_JOB_OPTIONS,
     { "allow-missing-chunks", NULL, "read chunks that are not there as zeros",
