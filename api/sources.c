@@ -383,19 +383,25 @@ int sources_unpack(struct sources *s, const char *text, const char *key,
     return archive_fetch(s->fetch, text, &o, folder, &limits, err);
 }
 
-/* Splits what open_local() calls a folder. */
-static int local_file(struct sources *s, const char *path, struct store **out,
+/* What open_local() calls a folder may be a file: split it then. */
+static int local_file(struct sources *s, const char *path, const char *fallback,
+                      struct store **out,
                       char folder[static STORE_NAME_MAX + 1], char **name,
                       struct error *err)
 {
+    uint64_t size;
     char *slash;
     int rc = open_local(s, path, out, folder, err);
 
     if (rc)
         return rc;
-    slash = strrchr(folder, '/');
-    *name = strdup(slash ? slash + 1 : folder);
-    *(slash ? slash : folder) = '\0';
+    if (fallback && store_size(*out, folder, &size, NULL)) {
+        *name = strdup(fallback);
+    } else {
+        slash = strrchr(folder, '/');
+        *name = strdup(slash ? slash + 1 : folder);
+        *(slash ? slash : folder) = '\0';
+    }
     if (*name)
         return 0;
     store_free(*out);
@@ -415,7 +421,7 @@ int sources_file(struct sources *s, const char *text, const char *fallback,
     if (rc)
         return rc;
     if (path)
-        return local_file(s, path, out, folder, name, err);
+        return local_file(s, path, fallback, out, folder, name, err);
     find_trace(s, key, trace);
     o = options_of(s, trace, cancel);
     return remote_open_file(s->fetch, text, fallback, &o, out, folder, name,
@@ -456,6 +462,7 @@ int sources_identify(struct sources *s, const char *member, const char *text,
                      struct buf *out, struct error *err)
 {
     bool whole = !strcmp(member, "checkpoint") && !sources_is_archive(text);
+    const char *fallback = strcmp(member, "config") ? NULL : "config.json";
     char version[OBJECTS_VERSION_MAX + 1] = "";
     char folder[STORE_NAME_MAX + 1];
     struct store *store = NULL;
@@ -466,8 +473,8 @@ int sources_identify(struct sources *s, const char *member, const char *text,
     if (whole)
         rc = sources_checkpoint(s, text, NULL, NULL, &store, folder, err);
     else
-        rc =
-            sources_file(s, text, NULL, NULL, NULL, &store, folder, &name, err);
+        rc = sources_file(s, text, fallback, NULL, NULL, &store, folder, &name,
+                          err);
     if (!rc && whole)
         rc = find_version(store, folder, indexes,
                           sizeof indexes / sizeof *indexes, version, err);

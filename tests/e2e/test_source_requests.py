@@ -280,6 +280,17 @@ def test_a_job_of_paths(server, served, expected, form):
 
 
 @needs_nginx
+def test_a_config_s_folder(server, web, served, sample, expected):
+    (served / "runs/config.json").write_bytes(expected["config.json"])
+    for folder in (served / "runs", f"http://127.0.0.1:{web.http}/runs"):
+        got = model_of(server, checkpoint=f"{folder}/checkpoint_500100",
+                       config=str(folder), model="acme/config")
+        assert got.files["model.safetensors"] == expected["model.safetensors"]
+    reply = submit(server, checkpoint=str(sample.checkpoint), config="/etc")
+    assert reply.status == 403
+
+
+@needs_nginx
 def test_paths_stay_in_their_folders(server, served, tmp_path):
     """By names, and by links, which others may make at any time."""
     runs = served / "runs"
