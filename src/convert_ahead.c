@@ -4,7 +4,8 @@
  * Of a store far away a few threads that wait for one chunk each would see
  * little. So the run tells it, in the order of its tasks, which chunks come
  * next, until it has no more room; whoever reads a chunk first goes on with
- * that. What was told is read by somebody, so nothing is fetched for nothing.
+ * that. What was told is read by somebody, so nothing is fetched for nothing. A
+ * store on this machine has the system do so, in its page cache.
  */
 #include "base/num.h"
 #include "convert_task.h"
@@ -12,15 +13,16 @@
 int convert_ahead_start(struct run *r, uint64_t *memory, struct error *err)
 {
     struct store *s = r->plan->checkpoint->store;
+    uint64_t taken = 0;
 
-    if (!s || !store_set_ahead(s, *memory / 2))
+    if (!s || !store_set_ahead(s, *memory / 2, &taken))
         return 0;
     if (pthread_mutex_init(&r->ahead.lock, NULL) != 0) {
-        store_set_ahead(s, 0);
+        store_set_ahead(s, 0, NULL);
         return error_memory(err);
     }
     r->ahead.on = true;
-    *memory -= *memory / 2;
+    *memory -= taken;
     return 0;
 }
 
@@ -30,7 +32,7 @@ void convert_ahead_stop(struct run *r)
         return;
     r->ahead.on = false;
     pthread_mutex_destroy(&r->ahead.lock);
-    store_set_ahead(r->plan->checkpoint->store, 0);
+    store_set_ahead(r->plan->checkpoint->store, 0, NULL);
 }
 
 /* Tells of a task's chunks; false where the store has no more room. */

@@ -53,7 +53,8 @@ void convert_ahead(struct run *r, const struct task *task, uint64_t chunk);
 
 /*
  * Lets the store read ahead, if that is of use, within half of *memory, which
- * is what is then left. Ended by convert_ahead_stop(), called in any case.
+ * is then less by what of it the store takes. Ended by convert_ahead_stop(),
+ * called in any case.
  */
 int convert_ahead_start(struct run *r, uint64_t *memory, struct error *err);
 void convert_ahead_stop(struct run *r);

@@ -129,7 +129,7 @@ static struct get *pop_ahead(struct objects_state *s, uint64_t allowed)
     return g;
 }
 
-void ahead_set(struct store *base, uint64_t bytes)
+uint64_t ahead_set(struct store *base, uint64_t bytes)
 {
     struct objects *o = (struct objects *)base;
     struct get *g;
@@ -141,4 +141,5 @@ void ahead_set(struct store *base, uint64_t bytes)
     pthread_mutex_unlock(&o->state->lock);
     while ((g = pop_ahead(o->state, bytes)) != NULL)
         drop(o, g);
+    return bytes;
 }

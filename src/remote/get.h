@@ -77,6 +77,6 @@ struct get *ahead_take(struct objects *o, enum store_soon what,
 /* store_soon() and store_set_ahead(). */
 bool ahead_soon(struct store *s, enum store_soon what, const char *name,
                 uint64_t offset, uint64_t len);
-void ahead_set(struct store *s, uint64_t bytes);
+uint64_t ahead_set(struct store *s, uint64_t bytes);
 
 #endif

@@ -1,6 +1,7 @@
 libcore_a_SOURCES += \
 	%D%/intake.c %D%/intake.h \
 	%D%/local.c \
+	%D%/local_ahead.c %D%/local_ahead.h \
 	%D%/memory.c \
 	%D%/ocdbt.c %D%/ocdbt.h \
 	%D%/ocdbt_body.c \

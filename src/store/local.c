@@ -17,11 +17,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "store/local_ahead.h"
 #include "store/store.h"
 
 struct local {
     struct store base;
     int dir;
+    struct local_ahead ahead;
     bool beneath; /* links lead nowhere else */
 };
 
@@ -111,42 +113,79 @@ static int local_size(struct store *s, const char *name, uint64_t *size,
     return 0;
 }
 
+/* Opens a file for a read from offset on, unless that was told of. */
+static int begin(struct store *s, const char *name, uint64_t offset,
+                 struct told *t, struct error *err)
+{
+    off_t size = 0;
+
+    if (local_ahead_take(&((struct local *)s)->ahead, name, offset, t))
+        return 0;
+    *t = (struct told){ .offset = offset };
+    return open_file(s, name, &t->fd, &size, err);
+}
+
 static int local_read(struct store *s, const char *name, uint64_t offset,
                       void *dst, size_t len, struct error *err)
 {
-    int fd = -1;
-    off_t size = 0;
-    int rc = open_file(s, name, &fd, &size, err);
+    struct told t;
+    int rc = begin(s, name, offset, &t, err);
 
     if (rc)
         return rc;
-    rc = read_fully(s, fd, name, offset, dst, len, err);
-    close(fd);
+    rc = read_fully(s, t.fd, name, offset, dst, len, err);
+    told_done(&t);
     return rc;
+}
+
+/* The size of what is open, and room for it in b. */
+static int make_room(struct store *s, int fd, const char *name, uint64_t max,
+                     struct buf *b, struct error *err)
+{
+    struct stat st;
+
+    buf_clear(b);
+    if (fstat(fd, &st) != 0)
+        return fail(s, name, "look at", err);
+    if ((uint64_t)st.st_size <= max)
+        return buf_resize(b, (size_t)st.st_size, err);
+    error_set(err, ERR_LIMIT, "%.200s is too large", name);
+    error_subject(err, "%s", name);
+    error_expected(err, "at most %llu bytes", (unsigned long long)max);
+    return error_actual(err, "%llu bytes", (unsigned long long)st.st_size);
 }
 
 static int local_get(struct store *s, const char *name, uint64_t max,
                      struct buf *b, struct error *err)
 {
-    int fd = -1;
-    off_t size = 0;
-    int rc = open_file(s, name, &fd, &size, err);
+    struct told t;
+    int rc = begin(s, name, 0, &t, err);
 
     if (rc)
         return rc;
-    buf_clear(b);
-    if ((uint64_t)size > max) {
-        error_set(err, ERR_LIMIT, "%.200s is too large", name);
-        error_subject(err, "%s", name);
-        error_expected(err, "at most %llu bytes", (unsigned long long)max);
-        rc = error_actual(err, "%llu bytes", (unsigned long long)size);
-    } else {
-        rc = buf_resize(b, (size_t)size, err);
-    }
+    rc = make_room(s, t.fd, name, max, b, err);
     if (!rc)
-        rc = read_fully(s, fd, name, 0, b->data, b->len, err);
-    close(fd);
+        rc = read_fully(s, t.fd, name, 0, b->data, b->len, err);
+    told_done(&t);
     return rc;
+}
+
+static bool local_soon(struct store *s, enum store_soon what, const char *name,
+                       uint64_t offset, uint64_t len)
+{
+    struct local *l = (struct local *)s;
+
+    if (what == STORE_SOON_SIZE || len < LOCAL_AHEAD_LEAST)
+        return true;
+    return local_ahead_tell(&l->ahead, l->dir, name, offset,
+                            what == STORE_SOON_GET ? UINT64_MAX : len);
+}
+
+/* The page cache is no memory of this process. */
+static uint64_t local_set_ahead(struct store *s, uint64_t bytes)
+{
+    local_ahead_set(&((struct local *)s)->ahead, bytes);
+    return 0;
 }
 
 static bool is_folder(int dir, const struct dirent *entry)
@@ -189,6 +228,7 @@ static void local_free(struct store *s)
 {
     struct local *l = (struct local *)s;
 
+    local_ahead_done(&l->ahead);
     close(l->dir);
     free(l);
 }
@@ -198,6 +238,8 @@ static const struct store_ops local_ops = {
     .read = local_read,
     .get = local_get,
     .list = local_list,
+    .soon = local_soon,
+    .set_ahead = local_set_ahead,
     .free = local_free,
 };
 
@@ -207,8 +249,10 @@ static int open_folder(int folder, const char *path, const char *label,
     struct local *l = calloc(1, sizeof *l);
     bool absent;
 
-    if (!l)
+    if (!l || local_ahead_init(&l->ahead) != 0) {
+        free(l);
         return error_memory(err);
+    }
     l->base.ops = &local_ops;
     l->beneath = beneath;
     l->base.label = strdup(label);
@@ -225,6 +269,7 @@ static int open_folder(int folder, const char *path, const char *label,
                     "cannot open the folder %.300s", label);
     if (l->dir >= 0)
         close(l->dir);
+    local_ahead_done(&l->ahead);
     free(l->base.label);
     free(l);
     return err ? (int)err->code : ERR_READ;

@@ -195,9 +195,12 @@ static bool ocdbt_soon(struct store *s, enum store_soon what, const char *name,
            store_soon(o->base, STORE_SOON_READ, path, v->offset + offset, len);
 }
 
-static void ocdbt_set_ahead(struct store *s, uint64_t bytes)
+static uint64_t ocdbt_set_ahead(struct store *s, uint64_t bytes)
 {
-    store_set_ahead(((const struct ocdbt *)s)->base, bytes);
+    uint64_t memory = 0;
+
+    store_set_ahead(((const struct ocdbt *)s)->base, bytes, &memory);
+    return memory;
 }
 
 /* The first value from first on that is not in the folder of this prefix. */

@@ -77,12 +77,13 @@ bool store_soon(struct store *s, enum store_soon what, const char *name,
     return s->ops->soon(s, what, name, offset, len);
 }
 
-bool store_set_ahead(struct store *s, uint64_t bytes)
+bool store_set_ahead(struct store *s, uint64_t bytes, uint64_t *memory)
 {
-    if (!s->ops->set_ahead)
-        return false;
-    s->ops->set_ahead(s, bytes);
-    return true;
+    uint64_t taken = s->ops->set_ahead ? s->ops->set_ahead(s, bytes) : 0;
+
+    if (memory)
+        *memory = taken;
+    return s->ops->set_ahead != NULL;
 }
 
 void store_free(struct store *s)

@@ -50,7 +50,7 @@ struct store_ops {
     /* See store_soon(), store_set_ahead(); both NULL where reading is quick. */
     bool (*soon)(struct store *s, enum store_soon what, const char *name,
                  uint64_t offset, uint64_t len);
-    void (*set_ahead)(struct store *s, uint64_t bytes);
+    uint64_t (*set_ahead)(struct store *s, uint64_t bytes);
     void (*free)(struct store *s);
 };
 
@@ -80,9 +80,10 @@ bool store_soon(struct store *s, enum store_soon what, const char *name,
 
 /*
  * Allows bytes to be fetched ahead and kept; what is kept beyond that, always
- * all with 0, is dropped. False for a store that does not read ahead.
+ * all with 0, is dropped. *memory (may be NULL) is how many of them would be
+ * this process's memory. False for a store that does not read ahead.
  */
-bool store_set_ahead(struct store *s, uint64_t bytes);
+bool store_set_ahead(struct store *s, uint64_t bytes, uint64_t *memory);
 
 /* ERR_PATH unless name is as described above and no longer or deeper than the
    limits; "" is refused too. */

@@ -174,7 +174,7 @@ START_TEST(fetches_ahead)
     unsigned char bytes[70000];
     uint64_t size;
 
-    ck_assert(store_set_ahead(store, 300000));
+    ck_assert(store_set_ahead(store, 300000, NULL));
     ck_assert(store_soon(store, STORE_SOON_GET, "100000", 0, 100000));
     ck_assert(store_soon(store, STORE_SOON_GET, "100000", 0, 100000));
     ck_assert(store_soon(store, STORE_SOON_READ, "5000000", 9, sizeof bytes));
@@ -190,7 +190,7 @@ START_TEST(fetches_ahead)
     ck_assert(store_soon(store, STORE_SOON_GET, "absent", 0, 1));
     ck_fails(store_get(store, "absent", 9, &b, &err), &err, ERR_NOT_FOUND,
              "absent");
-    store_set_ahead(store, 0); /* drops what nobody took */
+    store_set_ahead(store, 0, NULL); /* drops what nobody took */
     ck_assert(!store_soon(store, STORE_SOON_GET, "5", 0, 5));
     ck_ok(store_get(store, "100001", 1 << 20, &b, &err), &err);
     ck_assert_uint_eq(b.len, 100001);

@@ -3,7 +3,9 @@
  */
 #include "unit.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -129,9 +131,101 @@ START_TEST(test_local)
 }
 END_TEST
 
+enum { LARGE = 3 << 20, PAGE = 4096, LARGE_PAGES = LARGE / PAGE };
+
+/* How many pages of a file the system holds. */
+static unsigned resident(const char *path)
+{
+    unsigned char held[LARGE_PAGES];
+    int fd = open(path, O_RDONLY);
+    void *p = mmap(NULL, LARGE, PROT_READ, MAP_SHARED, fd, 0);
+    unsigned n = 0;
+
+    ck_assert_ptr_ne(p, MAP_FAILED);
+    ck_assert_int_eq(mincore(p, LARGE, held), 0);
+    for (unsigned i = 0; i < LARGE_PAGES; i++)
+        n += held[i] & 1U;
+    munmap(p, LARGE);
+    close(fd);
+    return n;
+}
+
+static void put_large(const char *path, bool keep)
+{
+    unsigned char *data = malloc(LARGE);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+    ck_assert_ptr_nonnull(data);
+    for (size_t i = 0; i < LARGE; i++)
+        data[i] = (unsigned char)(i * 7 + i / 5000);
+    ck_assert_int_eq(write(fd, data, LARGE), LARGE);
+    ck_assert_int_eq(fsync(fd), 0);
+    if (!keep)
+        ck_assert_int_eq(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+    close(fd);
+    free(data);
+}
+
+static void check_large(struct store *s, enum store_soon what)
+{
+    struct buf b = BUF_INIT(LARGE);
+    struct error err;
+    size_t wrong = 0;
+
+    if (what == STORE_SOON_GET) {
+        ck_ok(store_get(s, "large", LARGE, &b, &err), &err);
+    } else {
+        ck_ok(buf_resize(&b, LARGE, &err), &err);
+        ck_ok(store_read(s, "large", 0, b.data, LARGE, &err), &err);
+    }
+    for (size_t i = 0; i < LARGE; i++)
+        wrong += b.data[i] != (unsigned char)(i * 7 + i / 5000);
+    ck_assert_uint_eq(wrong, 0);
+    buf_done(&b);
+}
+
+/* The page cache is left as it was found: without, and with the file. */
+START_TEST(test_local_ahead)
+{
+    static const enum store_soon kinds[] = { STORE_SOON_GET, STORE_SOON_READ };
+    char dir[] = "switchyard-test-XXXXXX";
+    char path[100];
+    struct store *s = NULL;
+    struct error err;
+    uint64_t memory = 1;
+    unsigned before;
+
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/large", dir);
+    ck_ok(store_local_open(dir, &s, &err), &err);
+    for (int i = 0; i < 4; i++) {
+        put_large(path, i % 2);
+        before = resident(path);
+        ck_assert(store_set_ahead(s, LARGE, &memory));
+        ck_assert_uint_eq(memory, 0);
+        ck_assert(store_soon(s, kinds[i / 2], "large", 0, LARGE));
+        ck_assert(store_soon(s, kinds[i / 2], "large", 0, LARGE));
+        ck_assert(store_soon(s, kinds[i / 2], "none", 0, 5));
+        ck_assert(!store_soon(s, kinds[i / 2], "large", 9, LARGE));
+        check_large(s, kinds[i / 2]);
+        if (before == 0 || before == LARGE_PAGES)
+            ck_assert_uint_eq(resident(path), before);
+        check_large(s, kinds[i / 2]);
+    }
+    /* What nobody reads is no harm. */
+    ck_assert(store_soon(s, STORE_SOON_GET, "large", 0, LARGE));
+    store_set_ahead(s, 0, NULL);
+    ck_assert(!store_soon(s, STORE_SOON_GET, "large", 0, LARGE));
+    store_free(s);
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(rmdir(dir), 0);
+}
+END_TEST
+
 int main(void)
 {
-    const TTest *const tests[] = { test_names, test_memory, test_local };
+    const TTest *const tests[] = { test_names, test_memory, test_local,
+                                   test_local_ahead };
 
     return unit_run("store", tests, sizeof tests / sizeof *tests);
 }
