@@ -143,8 +143,8 @@ void stream_expect(struct stream *s, size_t file, uint64_t offset, uint64_t len)
     a->end = offset + len;
     a->load = a->soon = (struct cursor){ 0, 0 };
     if (a->tells) {
-        store_set_ahead(store, 0);
-        store_set_ahead(store, a->tells);
+        store_set_ahead(store, 0, NULL);
+        store_set_ahead(store, a->tells, NULL);
     }
     if (!a->threads && s->plan->files[file].tensor_count > 0)
         start_threads(s);
@@ -156,11 +156,12 @@ void stream_expect(struct stream *s, size_t file, uint64_t offset, uint64_t len)
 void stream_ahead_start(struct stream *s, uint64_t *memory)
 {
     struct store *store = s->plan->checkpoint->store;
+    uint64_t taken = 0;
 
-    if (!store || !store_set_ahead(store, *memory / 4))
+    if (!store || !store_set_ahead(store, *memory / 4, &taken))
         return;
     s->ahead.tells = *memory / 4;
-    *memory -= *memory / 4;
+    *memory -= taken;
 }
 
 void stream_ahead_stop(struct stream *s)
@@ -177,7 +178,7 @@ void stream_ahead_stop(struct stream *s)
         pthread_join(a->threads[i], NULL);
     free(a->threads);
     if (a->tells)
-        store_set_ahead(s->plan->checkpoint->store, 0);
+        store_set_ahead(s->plan->checkpoint->store, 0, NULL);
 }
 
 void stream_ahead_at(struct stream *s, size_t file, uint64_t offset)

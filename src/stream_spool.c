@@ -151,7 +151,7 @@ static int spool_slab(struct stream *s, const struct made *m,
         chunks_restore(s->chunks);
         /* The conversion has used it for its own. */
         if (s->ahead.tells)
-            store_set_ahead(s->plan->checkpoint->store, s->ahead.tells);
+            store_set_ahead(s->plan->checkpoint->store, s->ahead.tells, NULL);
     }
     if (!rc) {
         p->spool = sink.spool;
