@@ -3,10 +3,8 @@
  */
 #include "print.h"
 
-void print_checkpoint(struct json_writer *w, const struct checkpoint *c)
+void print_origin(struct json_writer *w, const struct checkpoint *c)
 {
-    json_key(w, "checkpoint");
-    json_open(w, '{');
     json_key_str(w, "path", c->path);
     json_key_str(w, "format", c->format);
     json_key_u64(w, "version", c->version);
@@ -15,6 +13,13 @@ void print_checkpoint(struct json_writer *w, const struct checkpoint *c)
         json_nul(w);
     else
         json_i64(w, c->step);
+}
+
+void print_checkpoint(struct json_writer *w, const struct checkpoint *c)
+{
+    json_key(w, "checkpoint");
+    json_open(w, '{');
+    print_origin(w, c);
     json_close(w, '}');
 }
 

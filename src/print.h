@@ -8,7 +8,10 @@
 #include "base/json.h"
 #include "checkpoint/checkpoint.h"
 
-/* The member "checkpoint": path, format, version and step. */
+/* The members path, format, version and step of an object. */
+void print_origin(struct json_writer *w, const struct checkpoint *c);
+
+/* The member "checkpoint": an object of those. */
 void print_checkpoint(struct json_writer *w, const struct checkpoint *c);
 void print_checkpoint_text(struct buf *out, const struct checkpoint *c);
 

@@ -144,14 +144,7 @@ static int put_source(struct json_writer *w, const struct checkpoint *c,
 
     json_key(w, "source");
     json_open(w, '{');
-    json_key_str(w, "path", c->path);
-    json_key_str(w, "format", c->format);
-    json_key_u64(w, "version", c->version);
-    json_key(w, "step");
-    if (c->step < 0)
-        json_nul(w);
-    else
-        json_i64(w, c->step);
+    print_origin(w, c);
     if (arrays)
         rc = put_source_digest(w, c, arrays, err);
     json_close(w, '}');

@@ -135,13 +135,10 @@ static int read_pieces(struct msgpack *m, const char *name, struct chunked *c,
 static int read_member(struct msgpack *m, const char *name, struct chunked *c,
                        struct error *err)
 {
-    struct msgpack_item item;
     char text[32];
     bool fits = false;
-    int rc = msgpack_next(m, &item, err);
+    int rc = msgpack_next_text(m, text, sizeof text, &fits, err);
 
-    if (!rc)
-        rc = msgpack_text(m, &item, text, sizeof text, &fits, err);
     if (rc)
         return rc;
     if (!strcmp(text, "shape"))

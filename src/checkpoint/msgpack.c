@@ -353,3 +353,12 @@ int msgpack_skip(struct msgpack *m, const struct msgpack_item *item,
         left[depth] = children(&next);
     }
 }
+
+int msgpack_next_text(struct msgpack *m, char *text, size_t size, bool *fits,
+                      struct error *err)
+{
+    struct msgpack_item item;
+    int rc = msgpack_next(m, &item, err);
+
+    return rc ? rc : msgpack_text(m, &item, text, size, fits, err);
+}

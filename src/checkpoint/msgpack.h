@@ -88,4 +88,8 @@ int msgpack_bytes(struct msgpack *m, uint64_t offset, void *dst, size_t len,
 int msgpack_text(struct msgpack *m, const struct msgpack_item *item, char *text,
                  size_t size, bool *fits, struct error *err);
 
+/* The same of the next item. */
+int msgpack_next_text(struct msgpack *m, char *text, size_t size, bool *fits,
+                      struct error *err);
+
 #endif

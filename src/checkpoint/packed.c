@@ -41,13 +41,10 @@ static int read_dims(struct msgpack *m, const char *name, struct array *like,
 static int read_dtype(struct msgpack *m, const char *name, struct array *like,
                       struct error *err)
 {
-    struct msgpack_item item;
     char text[32];
     bool fits = false;
-    int rc = msgpack_next(m, &item, err);
+    int rc = msgpack_next_text(m, text, sizeof text, &fits, err);
 
-    if (!rc)
-        rc = msgpack_text(m, &item, text, sizeof text, &fits, err);
     if (rc)
         return rc;
     like->dtype = fits ? dtype_by_name(text, strlen(text)) : DTYPE_NONE;
