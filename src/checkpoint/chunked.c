@@ -135,6 +135,7 @@ static int read_pieces(struct msgpack *m, const char *name, struct chunked *c,
 static int read_member(struct msgpack *m, const char *name, struct chunked *c,
                        struct error *err)
 {
+    struct msgpack_item item;
     char text[32];
     bool fits = false;
     int rc = msgpack_next_text(m, text, sizeof text, &fits, err);
