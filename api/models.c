@@ -161,14 +161,18 @@ int models_provenance(struct exchange *x, struct error *err)
     return rc;
 }
 
-/* What is named by its revision never changes. */
-static void set_caching(struct exchange *x)
+/*
+ * What is named by its revision never changes. Anything else has to be asked
+ * for again, which only helps where there is an ETag to ask with.
+ */
+static void set_caching(struct exchange *x, bool has_etag)
 {
     const char *revision = exchange_query(x, "revision");
 
-    x->caching = revision && stored_is_revision(revision)
-                     ? "private, max-age=31536000, immutable"
-                     : "no-cache";
+    if (revision && stored_is_revision(revision))
+        x->caching = "private, max-age=31536000, immutable";
+    else if (has_etag)
+        x->caching = "no-cache";
 }
 
 int models_file(struct exchange *x, struct error *err)
@@ -190,7 +194,7 @@ int models_file(struct exchange *x, struct error *err)
         rc = models_open_file(x->service->models, &m->files[at], &fd, err);
     }
     if (!rc) {
-        set_caching(x);
+        set_caching(x, true);
         rc = file_reply_steal(x, fd, &m->files[at], err);
     }
     stored_unref(m);
@@ -236,6 +240,6 @@ int models_archive(struct exchange *x, struct error *err)
         MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_DISPOSITION,
                                 "attachment; filename=\"model.tar\"");
     }
-    set_caching(x);
+    set_caching(x, false);
     return exchange_reply(x, MHD_HTTP_OK, size, r, err);
 }

@@ -90,6 +90,7 @@ def test_model_is_what_the_command_makes(server, stored):
 
 def test_archive(server, stored):
     reply = ask(server, "GET", "/v1/models/acme/tiny/archive")
+    assert reply.headers["Cache-Control"] == "no-store"  # it has no ETag
     assert int(reply.headers["Content-Length"]) == len(reply.data)
     with tarfile.open(fileobj=io.BytesIO(reply.data)) as tar:
         assert {m.name: tar.extractfile(m).read() for m in tar} == stored.files
