@@ -59,25 +59,32 @@ def test_every_limit_is_tested():
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory, slow):
-    """A folder with an upload that takes a while to convert, and its model."""
+    """A folder with a stored model, and an upload that converts for long."""
     folder = tmp_path_factory.mktemp("limits")
     with serving(folder) as server:
         with open(slow.tar, "rb") as body:
-            upload(server, UPLOAD, {"c.tar": body})
-        job = submit(server, checkpoint=f"upload:{UPLOAD}",
-                     model="a/model").json
+            model = upload(server, "model-of-the-tests", {"c.tar": body})
+        upload(server, UPLOAD, {"c.tar": zeros(folder / "checkpoint_1")})
+        job = submit(server, checkpoint=model, model="a/model").json
         path = f"/v1/conversions/{job['id']}?wait=60"
         assert ask(server, "GET", path).json["state"] == "succeeded"
     return folder
 
 
-UPLOAD = "slow-one-of-the-tests"
+def zeros(folder):
+    """Little to send, and gigabytes to write: chunks that are not there."""
+    make(folder, "--no-chunks", "--d-model", 1024, "--d-kv", 64, "--d-ff",
+         4096, "--vocab", 8192, "--experts", 64, "--optimizer", "none")
+    return tar_of(folder)
 
 
-def begin(server, dtype="float16"):
+UPLOAD = "long-one-of-the-tests"
+
+
+def begin(server, dtype="float32"):
     """A job that is not over soon; its reply."""
     return submit(server, checkpoint=f"upload:{UPLOAD}", dtype=dtype,
-                  model=f"a/{dtype}")
+                  model=f"a/{dtype}", allow_missing_chunks=True)
 
 
 @contextlib.contextmanager
@@ -127,14 +134,11 @@ def test_connections(tmp_path):
 
 def test_request_time_of_work(tmp_path):
     """A conversion that takes too long is ended, and the client told why."""
-    checkpoint = tmp_path / "checkpoint_1"
-    # Little to send, and gigabytes of zeros to write.
-    make(checkpoint, "--no-chunks", "--d-model", 1024, "--d-kv", 64, "--d-ff",
-         4096, "--vocab", 8192, "--experts", 64, "--optimizer", "none")
+    body = zeros(tmp_path / "checkpoint_1")
     with serving(tmp_path, "--request-time", 1, "--threads", 1) as server:
         began = time.monotonic()
         reply = server.request("POST", "/v1/convert?allow_missing_chunks=true",
-                               tar_of(checkpoint))
+                               body)
         told = problem(reply, 503, "cancelled")
         assert told["expected"] == "at most 1 seconds"
         assert int(reply.headers["Retry-After"]) >= 1
