@@ -5,12 +5,15 @@ libcore_a_SOURCES += \
 	%D%/convert_ahead.c \
 	%D%/convert_task.c %D%/convert_task.h \
 	%D%/digest.c %D%/digest.h \
+	%D%/fingerprint.c %D%/fingerprint.h \
 	%D%/grid.c %D%/grid.h \
 	%D%/plan.c %D%/plan.h \
 	%D%/plan_print.c \
 	%D%/print.c %D%/print.h \
 	%D%/provenance.c %D%/provenance.h \
 	%D%/schedule.c %D%/schedule.h \
+	%D%/share.c %D%/share.h \
+	%D%/share_plan.c %D%/share_plan.h \
 	%D%/stream.c %D%/stream.h \
 	%D%/stream_ahead.c \
 	%D%/stream_impl.h \

@@ -39,6 +39,7 @@ EXTRA_DIST += \
 	%D%/e2e/test_service.py \
 	%D%/e2e/test_sources.py \
 	%D%/e2e/test_source_requests.py \
+	%D%/e2e/test_shards.py \
 	%D%/e2e/test_stream.py \
 	%D%/e2e/test_transformers.py \
 	%D%/e2e/test_uploads.py \

@@ -58,8 +58,9 @@ struct cli_job {
     const char *gin;
     const char *config;
     const char *out;
-    const char *file;  /* the one that is wanted, on standard output */
-    const char *range; /* of it */
+    const char *file;       /* the one that is wanted, on standard output */
+    const char *range;      /* of it */
+    uint32_t shard, shards; /* which of how many; 0: all of it */
     const char *provenance;
     unsigned threads;
     uint64_t memory;
@@ -94,6 +95,14 @@ int cli_stream_check(const struct cli_job *j, struct error *err);
 /* Writes it there; the report does not name a tensor. */
 int cli_stream(const struct cli_job *j, const struct conversion *c,
                struct convert_report *report, struct error *err);
+
+/* "2/5": which share of the files is to be made. */
+int cli_apply_shard(void *ctx, const struct cli_option *o, const char *value,
+                    struct error *err);
+
+/* Makes that share and prints what it did. */
+int cli_shard(const struct cli_job *j, const struct conversion *c,
+              struct convert_report *report, struct error *err);
 
 /* The appliers and the positional of the two commands; ctx is a cli_job. */
 int cli_apply_request(void *ctx, const struct cli_option *o, const char *value,

@@ -85,6 +85,10 @@ static const struct cli_option options[] = {
       "of that file only these bytes, counted from 0, both\nincluded, as in "
       "HTTP; FIRST- or -COUNT, too",
       NULL, apply_range },
+    { "shard", "I/N",
+      "make only the I-th of N shares of the files; who\nmakes the last one "
+      "completes the model",
+      NULL, cli_apply_shard },
     CLI_JOB_OPTIONS,
     { "allow-missing-chunks", NULL, "read chunks that are not there as zeros",
       "allow_missing_chunks", cli_apply_request },
@@ -278,17 +282,15 @@ static int write_provenance(const struct cli_job *j, const struct conversion *c,
     return rc;
 }
 
-/* To standard output instead. */
-static int stream(struct cli_job *j, struct error *err)
+/* What does not make a whole folder: a stream, or a share of the files. */
+static int convert_part(struct cli_job *j, struct error *err)
 {
     struct conversion c = { NULL, NULL, NULL };
     struct convert_report report = { .overflowed = 0 };
-    int rc = cli_stream_check(j, err);
+    int rc = cli_job_plan(j, &c, err);
 
     if (!rc)
-        rc = cli_job_plan(j, &c, err);
-    if (!rc)
-        rc = cli_stream(j, &c, &report, err);
+        rc = (cli_streams(j) ? cli_stream : cli_shard)(j, &c, &report, err);
     if (!rc)
         print_warnings(&c, &report);
     conversion_done(&c);
@@ -306,12 +308,16 @@ static int convert(struct cli_job *j, struct error *err)
 
     clock_gettime(CLOCK_MONOTONIC, &start);
     watch_signals(j->progress);
-    if (cli_streams(j))
-        return stream(j, err);
+    if (cli_streams(j)) {
+        rc = cli_stream_check(j, err);
+        return rc ? rc : convert_part(j, err);
+    }
     if (!j->out) {
         error_set(err, ERR_USAGE, "no output folder is given");
         return error_hint(err, "say --out DIR");
     }
+    if (j->shards)
+        return convert_part(j, err);
     rc = cli_job_plan(j, &c, err);
     if (!rc)
         rc = sink_folder_open(j->out, j->overwrite, &s, err);

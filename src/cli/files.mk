@@ -13,4 +13,5 @@ switchyard_SOURCES += \
 	%D%/progress.c \
 	%D%/remote.c %D%/remote.h \
 	%D%/settings.c %D%/settings.h \
+	%D%/shard.c \
 	%D%/stream.c

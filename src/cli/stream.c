@@ -184,6 +184,8 @@ int cli_stream_check(const struct cli_job *j, struct error *err)
         return error_set(err, ERR_USAGE,
                          "a file goes to standard output, not to %.200s",
                          j->out);
+    if (j->shards)
+        return refuse_with("shard", err);
     if (j->overwrite)
         return refuse_with("overwrite", err);
     if (j->provenance)

@@ -118,6 +118,8 @@ static int make_part(struct place *p, char *prefix, struct error *err)
                            O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (p->folder >= 0 && lock(p->folder))
             return 0;
+        if (p->folder < 0 && errno == ENOENT)
+            continue;
         if (p->folder < 0) {
             unlinkat(p->target.parent, p->part, AT_REMOVEDIR);
             break;
@@ -269,6 +271,24 @@ int place_publish(struct place *p, struct error *err)
     else if (kind == TARGET_FILES)
         remove_replaced(p);
     *p->part = '\0';
+    return rc;
+}
+
+int place_publish_beside(struct place *p, struct error *err)
+{
+    DIR *dir = target_list(p->folder);
+    const struct dirent *entry;
+    int rc = dir ? 0 : target_fail(&p->target, "look into", err);
+
+    while (!rc && (entry = readdir(dir)) != NULL)
+        if (!target_is_dots(entry->d_name) &&
+            renameat(p->folder, entry->d_name, p->target.parent,
+                     entry->d_name) != 0)
+            rc = target_fail(&p->target, "publish the files of", err);
+    if (!rc && fsync(p->target.parent) != 0)
+        rc = target_fail(&p->target, "make durable the names of", err);
+    if (dir)
+        closedir(dir);
     return rc;
 }
 

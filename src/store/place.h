@@ -24,6 +24,12 @@ int place_open(struct place *p, const char *path, bool overwrite,
 /* Moves the sibling to path, durably; its files are durable already. */
 int place_publish(struct place *p, struct error *err);
 
+/*
+ * Instead: moves the sibling's files, durably, into the folder that it is in,
+ * where others of those names are replaced.
+ */
+int place_publish_beside(struct place *p, struct error *err);
+
 /* Frees p, and removes the sibling if it was not published. */
 void place_done(struct place *p);
 

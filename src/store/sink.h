@@ -120,6 +120,13 @@ int sink_folder_open(const char *path, bool overwrite, struct sink **out,
                      struct error *err);
 
 /*
+ * The same, but for what becomes of the files: each of them is moved to the
+ * folder that path is in, whatever else lies there. Nothing is ever at path.
+ */
+int sink_folder_open_beside(const char *path, struct sink **out,
+                            struct error *err);
+
+/*
  * Files in memory, for tests. sink_memory_file() borrows a closed file, NULL
  * if there is none of that name; sink_memory_published() tells.
  */

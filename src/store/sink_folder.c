@@ -31,6 +31,7 @@ struct folder_file {
 struct folder {
     struct sink base;
     struct place place;
+    bool beside;           /* files are published beside those of others */
     struct writer *writer; /* NULL: all is written at once */
 };
 
@@ -243,7 +244,10 @@ static int folder_reread(struct sink *s, struct store **out, struct error *err)
 
 static int folder_publish(struct sink *s, struct error *err)
 {
-    return place_publish(&((struct folder *)s)->place, err);
+    struct folder *f = (struct folder *)s;
+
+    return f->beside ? place_publish_beside(&f->place, err)
+                     : place_publish(&f->place, err);
 }
 
 static void folder_free(struct sink *s)
@@ -281,4 +285,14 @@ int sink_folder_open(const char *path, bool overwrite, struct sink **out,
     }
     *out = &f->base;
     return 0;
+}
+
+int sink_folder_open_beside(const char *path, struct sink **out,
+                            struct error *err)
+{
+    int rc = sink_folder_open(path, false, out, err);
+
+    if (!rc)
+        ((struct folder *)*out)->beside = true;
+    return rc;
 }

@@ -11,9 +11,9 @@ declare -A layer=(
     [remote]=2 [checkpoint]=2 [safetensors]=2 [uploads]=2
     [chunks]=3 [model]=3 [grid]=3 [workspace]=3 [window]=3 [print]=3
     [plan]=4 [digest]=4
-    [schedule]=5
+    [schedule]=5 [fingerprint]=5
     [convert]=6
-    [verify]=7 [stream]=7
+    [verify]=7 [stream]=7 [share]=7
     [conversion]=8
     [provenance]=9
     [jobs]=10

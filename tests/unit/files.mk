@@ -51,6 +51,7 @@ UNIT_TESTS = \
 	%D%/test_safetensors \
 	%D%/test_settings \
 	%D%/test_shard \
+	%D%/test_share \
 	%D%/test_sigv4 \
 	%D%/test_sink \
 	%D%/test_store \
@@ -124,6 +125,8 @@ check_PROGRAMS += %D%/gin_dump
 %C%_test_jobs_work_LDADD = $(UNIT_LIBS)
 
 %C%_test_convert_SOURCES = %D%/test_convert.c %D%/fake.c %D%/fake.h
+
+%C%_test_share_SOURCES = %D%/test_share.c %D%/fake.c %D%/fake.h
 
 %C%_test_stream_SOURCES = %D%/test_stream.c %D%/fake.c %D%/fake.h
 
