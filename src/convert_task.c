@@ -1,12 +1,16 @@
 /*
  * Doing a task: read chunks, move what tensors take of them, write.
  *
- * Each chunk is read once. A task of one chunk goes out in bands that stay in
- * the cache. A task of several puts its chunks together first (schedule.c says
- * why). Where neither the dtype nor the order of the elements changes, a
- * chunk's bytes are written from where they were decoded.
+ * Each chunk is read once. What tensors take of it goes out in bands that stay
+ * in the cache. A task of several chunks (schedule.c says why) keeps them, as
+ * they were decoded, until the last is there, and a band is made of all of
+ * them: so it is a long stretch of the file. Where neither the dtype nor the
+ * order of the elements changes, a chunk's bytes are written from where they
+ * were decoded.
  */
 #include "convert_task.h"
+
+#include <string.h>
 
 #include "base/num.h"
 #include "tensor/kernel.h"
@@ -48,6 +52,14 @@ static int read_chunk(struct run *r, const struct task *task,
     if (!rc && missing)
         atomic_fetch_add(&r->missing, 1);
     return rc;
+}
+
+/* How many chunks a task covers. */
+static uint64_t chunks_of(const struct task *task)
+{
+    unsigned along = task->work->along;
+
+    return task->chunks.to[along] - task->chunks.from[along];
 }
 
 static void count_chunk(struct run *r)
@@ -141,37 +153,66 @@ static bool is_copy(const struct plan_tensor *t, const struct source *src)
            __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
 }
 
+static void cut_band(const struct plan_tensor *t, const struct patch *p,
+                     struct patch *band)
+{
+    uint64_t most = SCHEDULE_BAND / dtype_info(t->dtype)->size;
+    uint64_t wide = num_min(p->cols, most);
+
+    band->rows = num_min(most / wide, p->row + p->rows - band->row);
+    band->cols = num_min(wide, p->col + p->cols - band->col);
+}
+
+/* The first band of a patch; false if it is empty. */
+static bool first_band(const struct plan_tensor *t, const struct patch *p,
+                       struct patch *band)
+{
+    *band = *p;
+    if (p->rows == 0 || p->cols == 0)
+        return false;
+    cut_band(t, p, band);
+    return true;
+}
+
+/* The band behind this one: to the right, or further down. */
+static bool next_band(const struct plan_tensor *t, const struct patch *p,
+                      struct patch *band)
+{
+    band->col += band->cols;
+    if (band->col == p->col + p->cols) {
+        band->col = p->col;
+        band->row += band->rows;
+        if (band->row == p->row + p->rows)
+            return false;
+    }
+    cut_band(t, p, band);
+    return true;
+}
+
 /* Moves and writes a tensor's patch in bands. */
 static int write_bands(struct run *r, size_t tensor, const struct source *src,
                        const struct patch *p, struct workspace *ws,
                        struct error *err)
 {
     const struct plan_tensor *t = &r->plan->tensors[tensor];
-    uint64_t most = SCHEDULE_BAND / dtype_info(t->dtype)->size;
-    uint64_t wide = num_min(p->cols, most);
-    uint64_t high = num_min(p->rows, most / wide);
     bool copy = is_copy(t, src);
     int rc = copy ? 0 : workspace_reserve(ws, SCHEDULE_BAND, err);
+    struct patch band;
 
-    for (uint64_t row = 0; row < p->rows && !rc; row += high)
-        for (uint64_t col = 0; col < p->cols && !rc; col += wide) {
-            struct patch band = {
-                .row = p->row + row,
-                .col = p->col + col,
-                .rows = num_min(high, p->rows - row),
-                .cols = num_min(wide, p->cols - col),
-                .pitch = p->pitch,
-            };
+    for (bool more = first_band(t, p, &band); more && !rc;
+         more = next_band(t, p, &band)) {
+        uint64_t row = band.row - p->row;
+        uint64_t col = band.col - p->col;
 
-            if (copy) {
-                rc = write_patch(r, t, &band, element(src, t, row, col),
-                                 src->pitch, err);
-                continue;
-            }
-            move(r, tensor, src, row, col, band.rows, band.cols, ws->out,
-                 band.cols);
-            rc = write_patch(r, t, &band, ws->out, band.cols, err);
+        if (copy) {
+            rc = write_patch(r, t, &band, element(src, t, row, col), src->pitch,
+                             err);
+            continue;
         }
+        move(r, tensor, src, row, col, band.rows, band.cols, ws->out,
+             band.cols);
+        rc = write_patch(r, t, &band, ws->out, band.cols, err);
+    }
     return rc;
 }
 
@@ -200,53 +241,96 @@ static int run_single(struct run *r, const struct task *task,
     return rc;
 }
 
-/* Bytes that a tensor's part of a joined task takes in memory. */
-static size_t part_bytes(const struct plan_tensor *t, const struct patch *p)
+/* A chunk of a joined task, decoded. */
+static const void *kept(const struct task *task, const struct workspace *ws,
+                        uint64_t i, const void *last)
 {
-    uint64_t bytes = p->rows * p->cols * dtype_info(t->dtype)->size;
+    uint64_t count = chunks_of(task);
 
-    return (size_t)(num_ceil_div(bytes, SCHEDULE_ALIGN) * SCHEDULE_ALIGN);
+    return i + 1 == count ? last
+                          : ws->out + SCHEDULE_BAND +
+                                i * array_chunk_bytes(task->work->array);
 }
 
-/* What join() does for each tensor's part. */
-enum step { STEP_MEASURE, STEP_MOVE, STEP_WRITE };
+/* The elements of a joined task's chunk i. */
+static struct box elements_of(const struct task *task, uint64_t i)
+{
+    unsigned along = task->work->along;
+    struct box at = task->chunks;
 
-/*
- * Goes through the parts of a joined task, which lie one behind the other in
- * the workspace: adds up their bytes in *total, or moves a chunk's elements
- * into them, or writes them.
- */
-static int join(struct run *r, const struct task *task, struct workspace *ws,
-                enum step step, const struct box *chunk, const void *data,
-                size_t *total, struct error *err)
+    at.from[along] += i;
+    at.to[along] = at.from[along] + 1;
+    return grid_elements(&task->work->grid, &at);
+}
+
+/* Moves what the chunks of a joined task have of a band into it. */
+static void fill_band(struct run *r, const struct task *task, size_t tensor,
+                      const struct patch *band, struct workspace *ws,
+                      const void *last)
 {
     const struct work *w = task->work;
-    const struct box box = grid_elements(&w->grid, &task->chunks);
-    size_t at = 0;
+    const struct plan_tensor *t = &r->plan->tensors[tensor];
+    size_t size = dtype_info(t->dtype)->size;
+
+    for (uint64_t i = 0; i < chunks_of(task); i++) {
+        const struct box box = elements_of(task, i);
+        const struct patch q = grid_patch(&w->grid, &box, t->model->transpose);
+        const struct source src =
+            source_of(w, &box, t, kept(task, ws, i, last));
+        uint64_t row = num_max(q.row, band->row);
+        uint64_t col = num_max(q.col, band->col);
+        uint64_t down = num_min(q.row + q.rows, band->row + band->rows);
+        uint64_t right = num_min(q.col + q.cols, band->col + band->cols);
+
+        if (row < down && col < right)
+            move(r, tensor, &src, row - q.row, col - q.col, down - row,
+                 right - col,
+                 ws->out +
+                     ((row - band->row) * band->cols + col - band->col) * size,
+                 band->cols);
+    }
+}
+
+/* Writes a tensor's part of a joined task in bands. */
+static int write_joined(struct run *r, const struct task *task, size_t tensor,
+                        struct workspace *ws, const void *last,
+                        struct error *err)
+{
+    const struct plan_tensor *t = &r->plan->tensors[tensor];
+    const struct box box = grid_elements(&task->work->grid, &task->chunks);
+    const struct patch p =
+        grid_patch(&task->work->grid, &box, t->model->transpose);
+    struct patch band;
     int rc = 0;
 
-    for (size_t i = 0; !rc; i++) {
-        i = schedule_taker(r->plan, w, &box, i);
-        if (i == w->tensor_count)
-            break;
-
-        const struct plan_tensor *t = &r->plan->tensors[w->tensors[i]];
-        const struct patch p = grid_patch(&w->grid, &box, t->model->transpose);
-
-        if (step == STEP_MOVE) {
-            const struct source src = source_of(w, chunk, t, data);
-            const struct patch q =
-                grid_patch(&w->grid, chunk, t->model->transpose);
-            uint64_t skip = (q.row - p.row) * p.cols + (q.col - p.col);
-
-            move(r, w->tensors[i], &src, 0, 0, q.rows, q.cols,
-                 ws->out + at + skip * dtype_info(t->dtype)->size, p.cols);
-        } else if (step == STEP_WRITE) {
-            rc = write_patch(r, t, &p, ws->out + at, p.cols, err);
-        }
-        at += part_bytes(t, &p);
+    for (bool more = first_band(t, &p, &band); more && !rc;
+         more = next_band(t, &p, &band)) {
+        fill_band(r, task, tensor, &band, ws, last);
+        rc = write_patch(r, t, &band, ws->out, band.cols, err);
     }
-    *total = at;
+    return rc;
+}
+
+/* Reads all chunks of a joined task; all but the last are copied to be kept. */
+static int read_joined(struct run *r, const struct task *task,
+                       struct workspace *ws, const void **last,
+                       struct error *err)
+{
+    const struct work *w = task->work;
+    uint64_t bytes = array_chunk_bytes(w->array);
+    struct box at = task->chunks;
+    int rc = workspace_reserve(
+        ws, SCHEDULE_BAND + (size_t)((chunks_of(task) - 1) * bytes), err);
+
+    for (uint64_t i = 0; i < chunks_of(task) && !rc; i++) {
+        at.from[w->along] = task->chunks.from[w->along] + i;
+        at.to[w->along] = at.from[w->along] + 1;
+        rc = read_chunk(r, task, &at, ws, last, err);
+        if (!rc && i + 1 < chunks_of(task))
+            memcpy(ws->out + SCHEDULE_BAND + i * bytes, *last, (size_t)bytes);
+        if (!rc)
+            count_chunk(r);
+    }
     return rc;
 }
 
@@ -255,37 +339,23 @@ static int run_joined(struct run *r, const struct task *task,
                       struct workspace *ws, struct error *err)
 {
     const struct work *w = task->work;
-    struct box at = task->chunks;
-    size_t total = 0;
-    int rc = join(r, task, ws, STEP_MEASURE, NULL, NULL, &total, err);
+    const struct box box = grid_elements(&w->grid, &task->chunks);
+    const void *last = NULL;
+    int rc = read_joined(r, task, ws, &last, err);
 
-    if (!rc)
-        rc = workspace_reserve(ws, total, err);
-    for (uint64_t i = task->chunks.from[w->along];
-         i < task->chunks.to[w->along] && !rc; i++) {
-        const void *data = NULL;
-        struct box elements;
-
-        at.from[w->along] = i;
-        at.to[w->along] = i + 1;
-        elements = grid_elements(&w->grid, &at);
-        rc = read_chunk(r, task, &at, ws, &data, err);
-        if (rc)
+    for (size_t i = 0; !rc; i++) {
+        i = schedule_taker(r->plan, w, &box, i);
+        if (i == w->tensor_count)
             break;
-        rc = join(r, task, ws, STEP_MOVE, &elements, data, &total, err);
-        count_chunk(r);
+        rc = write_joined(r, task, w->tensors[i], ws, last, err);
     }
-    if (!rc)
-        rc = join(r, task, ws, STEP_WRITE, NULL, NULL, &total, err);
     return rc;
 }
 
 int convert_task(struct run *r, const struct task *task, struct workspace *ws,
                  struct error *err)
 {
-    unsigned along = task->work->along;
-
-    if (task->chunks.to[along] - task->chunks.from[along] == 1)
+    if (chunks_of(task) == 1)
         return run_single(r, task, ws, err);
     return run_joined(r, task, ws, err);
 }

@@ -5,7 +5,7 @@
  * by side along the columns, or along the rows where the tensor is transposed.
  * A group of one chunk, the usual case, needs no more than a band of memory on
  * its way out. Of a larger group a task takes as many chunks as fit its share
- * of the memory, puts them together and writes them as one; if not even two
+ * of the memory, decoded, and writes bands made of all of them; if not even two
  * fit, chunks go out one by one in shorter stretches.
  *
  * Nothing is stored for a task: its number says which it is, so a grid of many
@@ -20,8 +20,8 @@
 #include "base/num.h"
 #include "tensor/kernel.h"
 
-/* Chunks put together beyond this size would not be written any faster. */
-#define REGION_MAX ((uint64_t)64 << 20)
+/* Keeping more decoded chunks than this would not make writing any faster. */
+#define KEPT_MAX ((uint64_t)64 << 20)
 
 uint64_t schedule_slice(const struct plan_tensor *t)
 {
@@ -72,16 +72,10 @@ static int compare_u64(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/*
- * Fills slabs, sorted and each once; *takers is how many tensors at most are
- * made of one.
- */
-static int find_slabs(const struct plan *p, struct work *w, size_t *takers,
-                      struct error *err)
+/* Fills slabs, sorted and each once. */
+static int find_slabs(const struct plan *p, struct work *w, struct error *err)
 {
-    size_t run = 0;
     size_t n = 0;
-    uint64_t slab;
 
     w->slabs = calloc(w->tensor_count, sizeof *w->slabs);
     if (!w->slabs)
@@ -90,41 +84,26 @@ static int find_slabs(const struct plan *p, struct work *w, size_t *takers,
         w->slabs[i] = schedule_slice(&p->tensors[w->tensors[i]]) /
                       w->grid.chunk[GRID_SLICE];
     qsort(w->slabs, w->tensor_count, sizeof *w->slabs, compare_u64);
-    *takers = 0;
-    for (size_t i = 0; i < w->tensor_count; i++) {
-        slab = w->slabs[i];
-        run = n > 0 && w->slabs[n - 1] == slab ? run + 1 : 1;
-        if (run == 1)
-            w->slabs[n++] = slab;
-        if (run > *takers)
-            *takers = run;
-    }
+    for (size_t i = 0; i < w->tensor_count; i++)
+        if (n == 0 || w->slabs[n - 1] != w->slabs[i])
+            w->slabs[n++] = w->slabs[i];
     w->slab_count = n;
     return 0;
 }
 
-/* Decides how many chunks a task joins, and what memory it needs. */
-static void set_span(const struct plan *p, struct work *w, size_t takers,
-                     uint64_t share)
+/*
+ * Decides how many chunks a task joins, and what memory it needs: for the chunk
+ * at hand encoded and decoded (encoding does not make weights much larger), for
+ * those before it decoded, and for a band.
+ */
+static void set_span(struct work *w, uint64_t share)
 {
-    /* Encoded and decoded; encoding does not make weights much larger. */
-    uint64_t chunk = 2 * array_chunk_bytes(w->array);
-    uint64_t out = w->grid.chunk[GRID_ROW] * w->grid.chunk[GRID_COLUMN];
-    uint64_t room = share > chunk ? num_min(share - chunk, REGION_MAX) : 0;
-    uint64_t widest = 1;
+    uint64_t chunk = array_chunk_bytes(w->array);
+    uint64_t least = 2 * chunk + SCHEDULE_BAND;
+    uint64_t room = share > least ? num_min(share - least, KEPT_MAX) : 0;
 
-    for (size_t i = 0; i < w->tensor_count; i++)
-        widest =
-            num_max(widest, dtype_info(p->tensors[w->tensors[i]].dtype)->size);
-    w->span = 1;
-    if (num_mul(out, widest, &out) && num_add(out, SCHEDULE_ALIGN, &out) &&
-        num_mul(out, takers, &out))
-        w->span = num_min(room / out, w->grid.count[w->along]);
-    if (w->span < 2) {
-        w->span = 1;
-        out = SCHEDULE_BAND;
-    }
-    w->need = chunk + w->span * out;
+    w->span = num_max(1, num_min(1 + room / chunk, w->grid.count[w->along]));
+    w->need = least + (w->span - 1) * chunk;
 }
 
 /* Tasks along each of slabs, the groups, and the tasks that a group has. */
@@ -141,7 +120,6 @@ static void task_counts(const struct work *w, uint64_t n[3])
 static int plan_work(const struct plan *p, struct work *w, uint64_t share,
                      struct schedule *s, struct error *err)
 {
-    size_t takers = 0;
     uint64_t n[3];
     uint64_t tasks = 0;
     int rc = grid_make(w->array, &w->grid, err);
@@ -149,12 +127,12 @@ static int plan_work(const struct plan *p, struct work *w, uint64_t share,
     for (size_t i = 0; i < w->tensor_count && !rc; i++)
         rc = check_tensor(p, w, &p->tensors[w->tensors[i]], err);
     if (!rc)
-        rc = find_slabs(p, w, &takers, err);
+        rc = find_slabs(p, w, err);
     if (rc)
         return rc;
     w->along =
         p->tensors[w->tensors[0]].model->transpose ? GRID_ROW : GRID_COLUMN;
-    set_span(p, w, takers, share);
+    set_span(w, share);
     task_counts(w, n);
     for (size_t i = 0; i < w->tensor_count; i++)
         s->bytes += p->tensors[w->tensors[i]].bytes;

@@ -10,11 +10,8 @@
 #include "grid.h"
 #include "plan.h"
 
-/* What a single chunk is moved through on its way to the file. */
+/* What chunks are moved through on their way to the file. */
 #define SCHEDULE_BAND ((uint64_t)4 << 20)
-
-/* Blocks of memory begin at such multiples. */
-enum { SCHEDULE_ALIGN = 64 };
 
 /* An array that tensors are made of. */
 struct work {

@@ -225,8 +225,8 @@ START_TEST(test_number_of_writes)
         /* no memory to put them together: row by row */
         { { 4, 5, 30 }, true, DTYPE_F32, 1, 480 },
         { { 4, 20, 10 }, false, DTYPE_F32, 1, 240 },
-        /* chunks of 2,400 bytes; room for two on their way out */
-        { { 4, 5, 30 }, true, DTYPE_F32, 10200, 240 },
+        /* chunks of 2,400 bytes; room to keep one, to put two together */
+        { { 4, 5, 30 }, true, DTYPE_F32, (4 << 20) + 7300, 240 },
     };
     const uint64_t shape[] = { 4, 20, 30 };
     struct error err;
