@@ -121,6 +121,27 @@ static int open_stored(struct verification *v, struct service *s,
     return rc;
 }
 
+static int open_elsewhere(struct verification *v, struct exchange *x,
+                          struct store **store,
+                          char name[static STORE_NAME_MAX + 1],
+                          struct error *err)
+{
+    struct sources *s = x->service->sources;
+    char folder[STORE_NAME_MAX + 1];
+    char *file = NULL;
+    int rc;
+
+    if (!existing_is_file(v->model))
+        return sources_checkpoint(s, v->model, x->id, &v->progress.cancel,
+                                  store, name, err);
+    rc = sources_file(s, v->model, NULL, x->id, &v->progress.cancel, store,
+                      folder, &file, err);
+    if (!rc)
+        rc = store_join(name, folder, file, err);
+    free(file);
+    return rc;
+}
+
 static int open_model(struct verification *v, struct exchange *x,
                       struct error *err)
 {
@@ -134,8 +155,7 @@ static int open_model(struct verification *v, struct exchange *x,
     } else {
         rc = sources_check(s->sources, v->model, err);
         if (!rc)
-            rc = sources_checkpoint(s->sources, v->model, x->id,
-                                    &v->progress.cancel, &store, name, err);
+            rc = open_elsewhere(v, x, &store, name, err);
     }
     return rc ? rc : existing_open_steal(store, name, &v->existing, err);
 }

@@ -16,6 +16,7 @@
 #include "base/num.h"
 #include "digest.h"
 #include "print.h"
+#include "remote/objects.h"
 #include "workers.h"
 
 enum { WINDOW = 1 << 20 };
@@ -140,11 +141,14 @@ static int put_source_digest(struct json_writer *w, const struct checkpoint *c,
 static int put_source(struct json_writer *w, const struct checkpoint *c,
                       const struct digest *arrays, struct error *err)
 {
+    char version[OBJECTS_VERSION_MAX + 1];
     int rc = 0;
 
     json_key(w, "source");
     json_open(w, '{');
     print_origin(w, c);
+    if (c->index && objects_version(c->store, c->index, version))
+        json_key_str(w, "index_version", version);
     if (arrays)
         rc = put_source_digest(w, c, arrays, err);
     json_close(w, '}');

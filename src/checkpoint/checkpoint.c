@@ -260,6 +260,7 @@ void checkpoint_free(struct checkpoint *c)
     free(c->arrays);
     free(c->warnings);
     free(c->path);
+    free(c->index);
     store_free(c->database);
     store_free(c->store);
     free(c);

@@ -21,6 +21,7 @@ struct checkpoint {
     struct store *database; /* owned: Orbax's, in store; or NULL */
     bool database_sought;   /* it is known whether there is one */
     char *path;             /* as opened, for messages: "DIR/checkpoint_1000" */
+    char *index;            /* the object in store that tells what there is */
     const char *format;     /* static: "t5x", "orbax", "orbax-ocdbt" */
     unsigned version;       /* the index's version */
     int64_t step;           /* -1 if not known */

@@ -13,6 +13,7 @@
 #include "checkpoint/locate.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "checkpoint/layout.h"
@@ -352,6 +353,7 @@ int locate_open(struct checkpoint *c, const char *folder,
     const char *slash = strrchr(layout->mark, '/');
     const char *object = slash ? slash + 1 : layout->mark;
     char inner[STORE_NAME_MAX + 1];
+    char index[STORE_NAME_MAX + 1];
     char part[32];
     int rc;
 
@@ -361,5 +363,11 @@ int locate_open(struct checkpoint *c, const char *folder,
     snprintf(part, sizeof part, "%.*s", slash ? (int)(slash - layout->mark) : 0,
              layout->mark);
     rc = layout_join(inner, folder, part, err);
-    return rc ? rc : layout->open(c, inner, object, err);
+    if (!rc)
+        rc = layout_join(index, inner, object, err);
+    if (rc)
+        return rc;
+    free(c->index);
+    c->index = strdup(index);
+    return c->index ? layout->open(c, inner, object, err) : error_memory(err);
 }

@@ -257,6 +257,25 @@ static int open_local_model(const char *path, struct store **store,
     return rc;
 }
 
+static int open_remote_model(struct cli_remote *r, const char *url,
+                             struct store **store,
+                             char name[static STORE_NAME_MAX + 1],
+                             struct error *err)
+{
+    char folder[STORE_NAME_MAX + 1];
+    char *file = NULL;
+    int rc;
+
+    if (!existing_is_file(url))
+        return remote_open(r->fetch, url, &r->options, store, name, err);
+    rc = remote_open_file(r->fetch, url, NULL, &r->options, store, folder,
+                          &file, err);
+    if (!rc)
+        rc = store_join(name, folder, file, err);
+    free(file);
+    return rc;
+}
+
 int cli_remote_model(struct cli_remote *r, const char *text,
                      struct existing **out, struct error *err)
 {
@@ -269,7 +288,7 @@ int cli_remote_model(struct cli_remote *r, const char *text,
     } else {
         rc = prepare(r, text, err);
         if (!rc)
-            rc = remote_open(r->fetch, text, &r->options, &store, name, err);
+            rc = open_remote_model(r, text, &store, name, err);
     }
     return rc ? rc : existing_open_steal(store, name, out, err);
 }

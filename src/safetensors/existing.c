@@ -27,17 +27,6 @@ static bool ends_with(const char *text, const char *end)
     return n >= m && !strcmp(text + n - m, end);
 }
 
-static int join(char path[static STORE_NAME_MAX + 1], const char *folder,
-                const char *name, struct error *err)
-{
-    int n = snprintf(path, STORE_NAME_MAX + 1, "%s%s%s", folder,
-                     *folder ? "/" : "", name);
-
-    if (n >= 0 && n <= STORE_NAME_MAX)
-        return 0;
-    return error_set(err, ERR_PATH, "a name is too long: %.100s...", name);
-}
-
 static uint64_t read_length(const unsigned char bytes[static LENGTH_BYTES])
 {
     uint64_t n = 0;
@@ -148,7 +137,7 @@ static int open_indexed(struct existing *m, const json_t *map,
                       tensor);
             return error_subject(err, "%s", tensor);
         }
-        rc = join(path, folder, json_string_value(file), err);
+        rc = store_join(path, folder, json_string_value(file), err);
         if (!rc)
             rc = add_file(m, path, err);
         if (rc)
@@ -204,13 +193,13 @@ static int open_folder(struct existing *m, const char *folder,
 {
     char path[STORE_NAME_MAX + 1];
     uint64_t size;
-    int rc = join(path, folder, index_name, err);
+    int rc = store_join(path, folder, index_name, err);
 
     if (!rc)
         rc = store_size(m->store, path, &size, err);
     if (rc != ERR_NOT_FOUND)
         return rc ? rc : open_index(m, path, err);
-    rc = join(path, folder, single_name, err);
+    rc = store_join(path, folder, single_name, err);
     if (!rc)
         rc = store_size(m->store, path, &size, err);
     if (rc == ERR_NOT_FOUND) {
@@ -221,6 +210,11 @@ static int open_folder(struct existing *m, const char *folder,
                                "safetensors file");
     }
     return rc ? rc : open_single(m, path, err);
+}
+
+bool existing_is_file(const char *name)
+{
+    return ends_with(name, ".safetensors") || ends_with(name, ".json");
 }
 
 int existing_open_steal(struct store *store, const char *name,

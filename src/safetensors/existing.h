@@ -4,6 +4,8 @@
 #ifndef SWITCHYARD_SAFETENSORS_EXISTING_H
 #define SWITCHYARD_SAFETENSORS_EXISTING_H
 
+#include <stdbool.h>
+
 #include "safetensors/safetensors.h"
 #include "store/store.h"
 
@@ -24,6 +26,9 @@ struct existing {
     struct existing_tensor *tensors; /* by name, unique */
     size_t count;
 };
+
+/* Whether a name is that of a file: of safetensors, or of their index. */
+bool existing_is_file(const char *name);
 
 /*
  * Opens the model that name names in the store: a file ending in .safetensors,

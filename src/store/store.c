@@ -4,6 +4,7 @@
  */
 #include "store/store.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,4 +93,15 @@ void store_free(struct store *s)
         return;
     free(s->label);
     s->ops->free(s);
+}
+
+int store_join(char out[static STORE_NAME_MAX + 1], const char *folder,
+               const char *name, struct error *err)
+{
+    int n = snprintf(out, STORE_NAME_MAX + 1, "%s%s%s", folder,
+                     *folder ? "/" : "", name);
+
+    if (n >= 0 && n <= STORE_NAME_MAX)
+        return 0;
+    return error_set(err, ERR_PATH, "a name is too long: %.100s...", name);
 }

@@ -85,6 +85,11 @@ bool store_soon(struct store *s, enum store_soon what, const char *name,
  */
 bool store_set_ahead(struct store *s, uint64_t bytes, uint64_t *memory);
 
+/* folder ("" for the root) and a name in it as one name; ERR_PATH if too long.
+ */
+int store_join(char out[static STORE_NAME_MAX + 1], const char *folder,
+               const char *name, struct error *err);
+
 /* ERR_PATH unless name is as described above and no longer or deeper than the
    limits; "" is refused too. */
 int store_check_name(const char *name, struct error *err);

@@ -58,6 +58,25 @@ def test_https(web, expected, tmp_path, tail):
     assert got == expected["sample"]
 
 
+def test_verify(web, folder, expected, tmp_path):
+    """A model at a URL, and a checkpoint at another."""
+    model = folder / "models/sample"
+    model.mkdir(parents=True)
+    for name, data in expected["sample"].items():
+        (model / name).write_bytes(data)
+    base = f"https://localhost:{web.https}"
+    for name in ("", "/model.safetensors"):
+        result = switchyard("verify", f"{base}/run/checkpoint_500100",
+                            f"{base}/models/sample{name}", "--ca-file", web.ca)
+        assert result.returncode == 0, result.stderr
+    result = switchyard("verify", folder / "chunks/checkpoint_7",
+                        f"{base}/models/sample", "--ca-file", web.ca)
+    assert result.returncode == 6
+    result = switchyard("verify", folder / "run", f"{base}/models/none",
+                        "--ca-file", web.ca)
+    assert result.returncode == 4 and "models/none" in result.stderr
+
+
 def test_streamed(web, expected):
     """To standard output, all of it or a part, without a folder."""
     for name, path in (("sample", "run/checkpoint_500100"),

@@ -282,6 +282,16 @@ def test_gcs(gcs, command, expected, place):
                            STORAGE_EMULATOR_HOST=host) == expected
 
 
+def test_gcs_provenance(gcs, command, tmp_path):
+    """The report names the generation of the index that was read."""
+    report = tmp_path / "provenance.json"
+    command.convert(f"gs://bucket/{STEP}", "--provenance", report,
+                    STORAGE_EMULATOR_HOST=gcs.url)
+    source = json.loads(report.read_text())["source"]
+    assert source["path"] == f"gs://bucket/{STEP}"
+    assert source["index_version"].isdigit()
+
+
 def test_gcs_absent(gcs, command):
     command.fails("gs://no-such-bucket/x", 4, "no bucket gs://no-such-bucket",
                   STORAGE_EMULATOR_HOST=gcs.url)
