@@ -27,6 +27,7 @@ EXTRA_DIST += \
 	%D%/e2e/schemathesis.toml \
 	%D%/e2e/test_client.py \
 	%D%/e2e/test_command.py \
+	%D%/e2e/test_cost.py \
 	%D%/e2e/test_edge.py \
 	%D%/e2e/test_job_bodies.py \
 	%D%/e2e/test_gin.py \

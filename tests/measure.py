@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Run a command and tell its seconds and peak memory: measure.py FILE COMMAND...
 
-Writes {"status", "seconds", "peak"} to FILE. A process of its own, and a small
+Writes {"status", "seconds", "cpu", "peak"} to FILE. A process of its own, and a small
 one, because Linux counts the memory of whoever starts a program as the
 program's peak.
 """
@@ -18,6 +18,7 @@ def main(report, command):
     with open(report, "w") as f:
         json.dump({"status": os.waitstatus_to_exitcode(status),
                    "seconds": time.monotonic() - start,
+                   "cpu": usage.ru_utime + usage.ru_stime,
                    "peak": usage.ru_maxrss * 1024}, f)
 
 

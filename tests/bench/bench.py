@@ -8,9 +8,17 @@ turns, so that whatever else the machine does falls on all alike:
   switchyard   the program
   floor        bench_floor: the same chunks decoded and written, nothing else
   decode       the same without writing
-  reference    transformers' own converter, where a python with it is given
+  tensorstore  reading alone, by what t5x reads with; from here on where a
+               python with the libraries is given
+  big          transformers' convert_big_switch, which goes array by array
+  reference    transformers' own converter
 
-Prints medians. Files are in the page cache, outputs are removed between runs.
+With "grids" as first argument, it converts one model from checkpoints that are
+cut in different ways instead: t5x's rule with targets of 64 KiB to 256 MiB,
+chunks of one expert, tiles of all experts.
+
+Prints medians: of seconds, and of what processors did in them, which says more
+where other programs run. Files are in the page cache, outputs are removed between runs.
 """
 import argparse
 import json
@@ -37,10 +45,26 @@ SIZES = {
               "8", "--d-model", "768", "--d-ff", "3072", "--vocab", "4096"],
 }
 
+# How the small model is cut for "grids": what make_checkpoint.py is told.
+GRIDS = {
+    "experts": ["--cut", "0:8"],
+    "64KiB": ["--chunk-bytes", str(64 << 10)],
+    "1MiB": ["--chunk-bytes", str(1 << 20)],
+    "16MiB": ["--chunk-bytes", str(16 << 20)],
+    "64MiB": ["--chunk-bytes", str(64 << 20)],
+    "256MiB": ["--chunk-bytes", str(256 << 20)],
+    "tiles4": ["--cut", "1:4", "--cut", "2:4"],
+    "tiles16": ["--cut", "1:16", "--cut", "2:16"],
+}
+
 
 def arguments():
     p = argparse.ArgumentParser(prog="./dev bench", description=__doc__,
                                 formatter_class=argparse.RawTextHelpFormatter)
+    p.add_argument("what", nargs="?", choices=["model", "grids"],
+                   default="model")
+    p.add_argument("--compressor", metavar="JSON",
+                   help="as in .zarray, instead of gzip; the floor is left out")
     p.add_argument("--small", action="store_true", help="a model of 400 MB instead")
     p.add_argument("-n", "--runs", type=int, default=5)
     p.add_argument("--json", metavar="FILE", help="write the figures there")
@@ -52,12 +76,19 @@ def arguments():
     return p.parse_args()
 
 
-def prepare(scratch, size):
+def prepare(scratch, size, compressor=None, grid=None):
     """The checkpoint and its config.json, made where they are not there."""
-    folder = scratch / f"switch-{size}"
-    config = scratch / f"switch-{size}.json"
-    o = make_checkpoint.arguments([str(folder), *SIZES[size], "--jobs",
-                                   str(os.cpu_count())])
+    name = f"switch-{size}"
+    how = ["--jobs", str(os.cpu_count())]
+    if compressor:
+        name += "-" + "".join(c for c in compressor if c.isalnum())
+        how += ["--compressor", compressor]
+    if grid:
+        name += f"-{grid}"
+        how += GRIDS[grid]
+    folder = scratch / name
+    config = scratch / f"{name}.json"
+    o = make_checkpoint.arguments([str(folder), *SIZES[size], *how])
     if not config.exists():
         print(f"making {folder} ...", file=sys.stderr)
         make_checkpoint.write_checkpoint(o)
@@ -75,10 +106,13 @@ def contenders(o, checkpoint, config, out):
     found = {"switchyard": [o.build / "switchyard", "convert", checkpoint,
                             "--out", out, "--quiet"]}
     floor = o.build / "tests/bench/bench_floor"
-    if floor.exists():
+    if floor.exists() and not o.compressor:
         found["floor"] = [floor, checkpoint, out]
         found["decode"] = [floor, "--decode-only", checkpoint]
     if o.reference:
+        contender = [o.reference, HERE / "contender.py"]
+        found["tensorstore"] = [*contender, "tensorstore", checkpoint]
+        found["big"] = [*contender, "big", checkpoint, out]
         found["reference"] = [
             o.reference, HERE.parent / "golden/reference.py",
             "--switch_t5x_checkpoint_path", checkpoint, "--config_name", config,
@@ -87,13 +121,13 @@ def contenders(o, checkpoint, config, out):
 
 
 def run_once(command, report, log):
-    """Seconds and peak memory of one run."""
+    """Seconds, seconds of processors, and peak memory of one run."""
     subprocess.run([sys.executable, HERE.parent / "measure.py", report,
                     *command], stdout=log, stderr=log, check=True)
     result = json.loads(report.read_text())
     if result["status"]:
         sys.exit(f"{' '.join(command)} failed; see {log.name}")
-    return result["seconds"], result["peak"]
+    return result["seconds"], result["cpu"], result["peak"]
 
 
 def read_all(folder):
@@ -116,7 +150,7 @@ def recycle(folder, size):
 
 
 def measure(commands, runs, out, log, size_hint):
-    """{name: [(seconds, memory)]}, and the bytes of the model."""
+    """{name: [(seconds, cpu, memory)]}, and the bytes of the model."""
     results = {name: [] for name in commands}
     size = 0
     for i in range(runs):
@@ -127,7 +161,7 @@ def measure(commands, runs, out, log, size_hint):
             os.sync()
             results[name].append(
                 run_once(command, out.with_name("run.json"), log))
-            if name == "switchyard":
+            if "convert" in command:
                 size = sum(p.stat().st_size for p in out.iterdir())
             print(f"run {i + 1}: {name} {results[name][-1][0]:.2f} s",
                   file=sys.stderr)
@@ -136,38 +170,48 @@ def measure(commands, runs, out, log, size_hint):
 
 
 def figures(results, size):
-    own = statistics.median(s for s, _ in results["switchyard"])
+    """Rows of the table; ratios are to the first that is measured."""
+    own = None
     for name, runs in results.items():
-        seconds = [s for s, _ in runs]
+        seconds = [s for s, _, _ in runs]
         median = statistics.median(seconds)
+        own = own or median
         yield {"name": name, "runs": len(runs), "seconds": round(median, 3),
                "fastest": round(min(seconds), 3),
                "slowest": round(max(seconds), 3),
                "mb_per_second": round(size / median / 1e6),
-               "peak_mb": round(max(m for _, m in runs) / 1e6),
-               "times_switchyard": round(median / own, 2)}
+               "cpu_seconds": round(statistics.median(c for _, c, _ in runs),
+                                    3),
+               "peak_mb": round(max(m for _, _, m in runs) / 1e6),
+               "times_first": round(median / own, 2)}
 
 
 def print_table(rows):
-    print(f"{'':12}{'median':>9}{'fastest':>9}{'slowest':>9}{'MB/s':>7}"
-          f"{'peak MB':>9}{'ratio':>7}")
+    print(f"{'':12}{'median':>9}{'fastest':>9}{'slowest':>9}{'cpu':>9}"
+          f"{'MB/s':>7}{'peak MB':>9}{'ratio':>7}")
     for r in rows:
         print(f"{r['name']:12}{r['seconds']:8.2f}s{r['fastest']:8.2f}s"
-              f"{r['slowest']:8.2f}s{r['mb_per_second']:7}{r['peak_mb']:9}"
-              f"{r['times_switchyard']:7.2f}")
+              f"{r['slowest']:8.2f}s{r['cpu_seconds']:8.2f}s"
+              f"{r['mb_per_second']:7}{r['peak_mb']:9}{r['times_first']:7.2f}")
 
 
 def main():
     o = arguments()
     scratch = Path(os.environ.get("TMPDIR", o.build), "bench")
     scratch.mkdir(parents=True, exist_ok=True)
-    size = "small" if o.small else "base"
-    checkpoint, config = prepare(scratch, size)
-    stored = read_all(checkpoint)
+    size = "small" if o.small or o.what == "grids" else "base"
     out = scratch / "model"
+    if o.what == "grids":
+        folders = {g: prepare(scratch, size, o.compressor, g)[0] for g in GRIDS}
+        commands = {g: [str(o.build / "switchyard"), "convert", str(f), "--out",
+                        str(out), "--quiet"] for g, f in folders.items()}
+        stored = max(read_all(f) for f in folders.values())
+    else:
+        checkpoint, config = prepare(scratch, size, o.compressor)
+        commands = contenders(o, checkpoint, config, out)
+        stored = read_all(checkpoint)
     with open(scratch / "bench.log", "w") as log:
-        results, model = measure(contenders(o, checkpoint, config, out),
-                                 o.runs, out, log, stored)
+        results, model = measure(commands, o.runs, out, log, stored)
     rows = list(figures(results, model))
     print(f"{size}: {stored / 1e6:.0f} MB of checkpoint, {model / 1e6:.0f} MB "
           f"of model, {os.cpu_count()} CPUs")

@@ -19,4 +19,4 @@ bench-programs: $(BENCHES)
 %C%_bench_upload_CFLAGS = $(AM_CFLAGS) $(MHD_CFLAGS)
 %C%_bench_upload_LDADD = $(MHD_LIBS)
 
-EXTRA_DIST += %D%/bench.py %D%/bench_http.py
+EXTRA_DIST += %D%/bench.py %D%/bench_http.py %D%/contender.py
