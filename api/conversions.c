@@ -10,6 +10,8 @@
  *
  *     FOLDER/in    the checkpoint
  *     FOLDER/out   the model
+ *
+ * A body of JSON names a checkpoint that is somewhere else: streaming.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,12 +21,15 @@
 #include <unistd.h>
 
 #include "body.h"
+#include "inputs.h"
 #include "routes.h"
+#include "streaming.h"
 #include "tar_response.h"
 
 enum { PLAN_JSON_MAX = 1 << 30 };
 
 struct direct {
+    struct streaming *streaming; /* or NULL: then what follows counts */
     struct body body;
     char *file; /* the one file that is wanted; NULL: all as tar */
     char *out;
@@ -35,6 +40,7 @@ void conversions_close(struct exchange *x)
 {
     struct direct *j = x->job;
 
+    streaming_free(j->streaming);
     body_done(&j->body);
     free(j->file);
     free(j->out);
@@ -69,6 +75,14 @@ static int check_capacity(struct service *s, struct error *err)
     return error_hint(err, "try again later");
 }
 
+void conversions_headers(const struct exchange *x, struct MHD_Response *r)
+{
+    const struct direct *j = x->job;
+
+    if (j && j->streaming)
+        streaming_headers(j->streaming, r);
+}
+
 int conversions_begin(struct exchange *x, struct error *err)
 {
     struct direct *j = calloc(1, sizeof *j);
@@ -78,6 +92,8 @@ int conversions_begin(struct exchange *x, struct error *err)
         return error_memory(err);
     x->job = j;
     rc = check_capacity(x->service, err);
+    if (!rc && inputs_is_json(exchange_header(x, MHD_HTTP_HEADER_CONTENT_TYPE)))
+        return streaming_new(x, &j->streaming, err);
     if (!rc)
         rc = body_begin(&j->body, x, false, set_option, j, err);
     if (!rc && asprintf(&j->out, "%s/out", j->body.folder) < 0) {
@@ -92,6 +108,8 @@ int conversions_body(struct exchange *x, const void *data, size_t len,
 {
     struct direct *j = x->job;
 
+    if (j->streaming)
+        return streaming_feed(j->streaming, data, len, err);
     return body_feed(&j->body, data, len, err);
 }
 
@@ -112,8 +130,11 @@ int conversions_inspect(struct exchange *x, struct error *err)
     struct direct *j = x->job;
     struct buf json = BUF_INIT(PLAN_JSON_MAX);
     struct conversion c = { NULL, NULL, NULL };
-    int rc = make_plan(j, &c, err);
+    int rc;
 
+    if (j->streaming)
+        return streaming_inspect(j->streaming, err);
+    rc = make_plan(j, &c, err);
     if (!rc && j->file) {
         error_set(err, ERR_USAGE, "a plan is not given by file");
         rc = error_subject(err, "file");
@@ -266,8 +287,11 @@ int conversions_convert(struct exchange *x, struct error *err)
     struct conversion c = { NULL, NULL, NULL };
     struct convert_report report = { 0, 0, "" };
     const struct plan_file *file = NULL;
-    int rc = make_plan(j, &c, err);
+    int rc;
 
+    if (j->streaming)
+        return streaming_convert(j->streaming, err);
+    rc = make_plan(j, &c, err);
     if (!rc)
         rc = find_file(j, c.plan, &file, err);
     if (!rc) {

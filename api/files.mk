@@ -32,6 +32,7 @@ libapi_a_SOURCES += \
 	%D%/server.c %D%/server.h \
 	%D%/service.h \
 	%D%/sources.c %D%/sources.h \
+	%D%/streaming.c %D%/streaming.h \
 	%D%/tar_response.c %D%/tar_response.h \
 	%D%/temp.c %D%/temp.h \
 	%D%/transfer.c %D%/transfer.h \

@@ -62,6 +62,7 @@ int conversions_body(struct exchange *x, const void *data, size_t len,
 int conversions_convert(struct exchange *x, struct error *err);
 int conversions_inspect(struct exchange *x, struct error *err);
 void conversions_close(struct exchange *x);
+void conversions_headers(const struct exchange *x, struct MHD_Response *r);
 int health_live(struct exchange *x, struct error *err);
 int health_ready(struct exchange *x, struct error *err);
 int openapi_yaml(struct exchange *x, struct error *err);

@@ -124,7 +124,7 @@ static int add_samples(struct sha256 *h, const struct plan *p,
 }
 
 int fingerprint_plan(const struct plan *p, bool allow_missing_chunks,
-                     char out[SHA256_HEX + 1], struct error *err)
+                     bool sample, char out[SHA256_HEX + 1], struct error *err)
 {
     struct sha256 *h = NULL;
     int rc = sha256_new(&h, err);
@@ -134,7 +134,7 @@ int fingerprint_plan(const struct plan *p, bool allow_missing_chunks,
     add_line(h, "switchyard %s %d", PACKAGE_VERSION, allow_missing_chunks);
     add_files(h, p);
     add_sources(h, p);
-    rc = add_samples(h, p, err);
+    rc = sample ? add_samples(h, p, err) : 0;
     if (rc) {
         sha256_free(h);
         return rc;

@@ -9,12 +9,12 @@
 #include "plan.h"
 
 /*
- * Covers the program's version, the files with their heads, where each tensor
- * comes from, and the values of a few small arrays, so that steps of a run
- * differ. The same wherever the checkpoint lies. Errors are those of reading
- * the small arrays.
+ * Covers the program's version, the files with their heads and where each
+ * tensor comes from; with sample also the values of a few small arrays, so that
+ * steps of a run differ. The same wherever the checkpoint lies. Errors are
+ * those of reading the small arrays.
  */
 int fingerprint_plan(const struct plan *p, bool allow_missing_chunks,
-                     char out[SHA256_HEX + 1], struct error *err);
+                     bool sample, char out[SHA256_HEX + 1], struct error *err);
 
 #endif

@@ -232,7 +232,8 @@ int share_run(const struct plan *p, const struct share_options *o,
     int rc = marked ? 0 : error_memory(err);
 
     if (!rc)
-        rc = fingerprint_plan(p, o->convert.allow_missing_chunks, hex, err);
+        rc = fingerprint_plan(p, o->convert.allow_missing_chunks, true, hex,
+                              err);
     if (!rc)
         rc = path_of(o->folder, "shard", &work, err);
     if (!rc)

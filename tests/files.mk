@@ -42,6 +42,7 @@ EXTRA_DIST += \
 	%D%/e2e/test_source_requests.py \
 	%D%/e2e/test_shards.py \
 	%D%/e2e/test_stream.py \
+	%D%/e2e/test_streaming.py \
 	%D%/e2e/test_transformers.py \
 	%D%/e2e/test_uploads.py \
 	%D%/e2e/test_uploads_clients.py \

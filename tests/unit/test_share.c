@@ -140,10 +140,10 @@ START_TEST(test_fingerprints)
     struct error err;
 
     make_plan();
-    ck_ok(fingerprint_plan(&fake.plan, false, plain, &err), &err);
-    ck_ok(fingerprint_plan(&fake.plan, false, other, &err), &err);
+    ck_ok(fingerprint_plan(&fake.plan, false, true, plain, &err), &err);
+    ck_ok(fingerprint_plan(&fake.plan, false, true, other, &err), &err);
     ck_assert_str_eq(plain, other);
-    ck_ok(fingerprint_plan(&fake.plan, true, other, &err), &err);
+    ck_ok(fingerprint_plan(&fake.plan, true, true, other, &err), &err);
     ck_assert_str_ne(plain, other);
     for (int i = 0; i < 8; i++) {
         fake_plan_done(&fake);
@@ -156,14 +156,16 @@ START_TEST(test_fingerprints)
         if (i == 5)
             buf_append(&fake.files[1].head, "!", 1);
         fake.tensors[0].offset += i == 6;
-        ck_ok(fingerprint_plan(&fake.plan, false, other, &err), &err);
+        ck_ok(fingerprint_plan(&fake.plan, false, true, other, &err), &err);
         ck_assert_msg((strcmp(plain, other) == 0) == (i == 7), "change %d", i);
     }
     fake_plan_done(&fake);
     make_plan();
     fake.fakes[1].fails = 0;
-    ck_fails(fingerprint_plan(&fake.plan, false, other, &err), &err, ERR_CHUNK,
-             "a1");
+    ck_ok(fingerprint_plan(&fake.plan, false, false, other, &err), &err);
+    ck_assert_str_ne(plain, other);
+    ck_fails(fingerprint_plan(&fake.plan, false, true, other, &err), &err,
+             ERR_CHUNK, "a1");
     fake_plan_done(&fake);
 }
 END_TEST
