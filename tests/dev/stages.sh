@@ -250,6 +250,29 @@ run_stage() {
     echo "$1: $good passed, $bad failed ($((SECONDS - start)) s)"
 }
 
+# Runs a stage beside the others: it mostly waits for packages to arrive. What it
+# counts and says is taken over by join_beside().
+BESIDE=(image)
+count_beside() {
+    passed=0
+    failed=0
+    run_stage "$1" >"$LOGS/$1.said" 2>&1
+    echo "$passed $failed" >"$LOGS/$1.counts"
+}
+
+join_beside() {
+    local good=0 bad=1
+    wait
+    read -r good bad <"$LOGS/$1.counts" || true
+    count "$good" "$bad"
+    cat "$LOGS/$1.said"
+}
+
+# is_beside STAGE: it is one that may run so, and not the only one asked for.
+is_beside() {
+    [[ " ${BESIDE[*]} " == *" $1 "* ]] && ((${#stages[@]} > 1))
+}
+
 run_stages() {
     local stages=() slow=() state stage
     while (($#)); do
@@ -265,8 +288,19 @@ run_stages() {
     ((${#stages[@]})) || stages=("${STAGES[@]}")
     mkdir -p "$LOGS"
     state=$(tree_state)
+    for stage in "${stages[@]}"; do
+        if is_beside "$stage"; then
+            rm -f "$LOGS/$stage.counts"
+            count_beside "$stage" &
+        fi
+    done
     for stage in "${stages[@]}" "${slow[@]}"; do
-        run_stage "$stage"
+        is_beside "$stage" || run_stage "$stage"
+    done
+    for stage in "${stages[@]}"; do
+        if is_beside "$stage"; then
+            join_beside "$stage"
+        fi
     done
     if [ "$(tree_state)" = "$state" ]; then
         count 1 0

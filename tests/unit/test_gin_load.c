@@ -174,7 +174,7 @@ END_TEST
 /* Files 0.gin to 16.gin, each of which includes the next one. */
 START_TEST(test_depth)
 {
-    static char names[GIN_MAX_INCLUDES + 1][16];
+    static char names[GIN_MAX_INCLUDES + 1][32];
     static char texts[GIN_MAX_INCLUDES + 1][32];
     const char *files[2 * GIN_MAX_INCLUDES + 3] = { NULL };
     struct gin *g = NULL;
@@ -198,7 +198,7 @@ END_TEST
 /* Each file reads the next one twice: 2^14 files. */
 START_TEST(test_number_of_files)
 {
-    static char names[15][16];
+    static char names[15][32];
     static char texts[15][64];
     const char *files[31] = { NULL };
 
