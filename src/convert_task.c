@@ -355,6 +355,9 @@ static int run_joined(struct run *r, const struct task *task,
 int convert_task(struct run *r, const struct task *task, struct workspace *ws,
                  struct error *err)
 {
+    uint64_t chunk = array_chunk_bytes(task->work->array);
+
+    workspace_fit(ws, chunk, SCHEDULE_BAND + (chunks_of(task) - 1) * chunk);
     if (chunks_of(task) == 1)
         return run_single(r, task, ws, err);
     return run_joined(r, task, ws, err);

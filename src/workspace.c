@@ -185,6 +185,20 @@ void workspaces_stop(struct workspaces *p)
 /* Large buffers get huge pages where the system has them to give. */
 enum { HUGE_PAGE = 2 << 20, LINE = 64 };
 
+/* What rounding up to them may take beyond a charge. */
+enum { SLACK = 2 * HUGE_PAGE };
+
+void workspace_fit(struct workspace *w, uint64_t chunk, uint64_t out)
+{
+    if (scratch_bytes(w->scratch, chunk) + num_max(w->room, out) <=
+        w->charge + SLACK)
+        return;
+    scratch_trim(w->scratch);
+    free(w->out);
+    w->out = NULL;
+    w->room = 0;
+}
+
 int workspace_reserve(struct workspace *w, size_t bytes, struct error *err)
 {
     size_t unit = bytes < HUGE_PAGE ? LINE : HUGE_PAGE;

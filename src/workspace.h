@@ -49,6 +49,13 @@ void workspaces_give(struct workspaces *p, struct workspace *w);
 /* Ends all waiting, now and later. */
 void workspaces_stop(struct workspaces *p);
 
+/*
+ * To be called before a task that reads chunks of chunk bytes and reserves out
+ * bytes. A workspace that held both what a task before it needed and what this
+ * one does would exceed its charge: then it gives back the former.
+ */
+void workspace_fit(struct workspace *w, uint64_t chunk, uint64_t out);
+
 /* Makes room for bytes in out; what was there is lost. */
 int workspace_reserve(struct workspace *w, size_t bytes, struct error *err);
 

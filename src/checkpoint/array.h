@@ -66,6 +66,13 @@ struct array {
 int scratch_new(struct scratch **out, struct error *err);
 void scratch_free(struct scratch *s);
 
+/*
+ * Bytes that it will hold once a chunk of chunk bytes was read with it, encoded
+ * and decoded; and to give back what it holds now.
+ */
+uint64_t scratch_bytes(const struct scratch *s, uint64_t chunk);
+void scratch_trim(struct scratch *s);
+
 /* Elements and bytes; the constructor has checked that they fit. */
 uint64_t array_elements(const struct array *a);
 uint64_t array_bytes(const struct array *a);

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "base/num.h"
 #include "checkpoint/shard.h"
 
 /* Encoded bytes may exceed the decoded ones a little, never by so much. */
@@ -24,14 +25,31 @@ int scratch_new(struct scratch **out, struct error *err)
     return 0;
 }
 
+static void release(struct block *b)
+{
+    free(b->data);
+    *b = (struct block){ .data = NULL };
+}
+
+uint64_t scratch_bytes(const struct scratch *s, uint64_t chunk)
+{
+    return num_max(s->in.len, chunk) + num_max(s->out.cap, chunk);
+}
+
+void scratch_trim(struct scratch *s)
+{
+    buf_done(&s->in);
+    s->in = BUF_INIT(SCRATCH_MAX_IN);
+    release(&s->out);
+    release(&s->order);
+    release(&s->piece);
+}
+
 void scratch_free(struct scratch *s)
 {
     if (!s)
         return;
-    buf_done(&s->in);
-    free(s->out.data);
-    free(s->order.data);
-    free(s->piece.data);
+    scratch_trim(s);
     shard_cache_free(s->shards);
     if (s->deflate)
         libdeflate_free_decompressor(s->deflate);

@@ -174,6 +174,26 @@ START_TEST(test_stop)
 }
 END_TEST
 
+/* A task of another kind does not add its buffers to those of the last. */
+START_TEST(test_fit)
+{
+    const size_t out = 16 << 20;
+    struct workspace *a;
+    struct error err;
+
+    start(64 << 20);
+    a = take(32 << 20);
+    ck_ok(workspace_reserve(a, out, &err), &err);
+    workspace_fit(a, 8 << 20, out);
+    ck_assert_uint_ge(a->room, out);
+    workspace_fit(a, 12 << 20, 1);
+    ck_assert_uint_eq(a->room, 0);
+    ck_ok(workspace_reserve(a, 1, &err), &err);
+    workspaces_give(pool, a);
+    workspaces_free(pool);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -182,6 +202,7 @@ int main(void)
         test_too_large_runs_alone,
         test_large_gives_way,
         test_stop,
+        test_fit,
     };
 
     return unit_run("workspace", tests, sizeof tests / sizeof *tests);
