@@ -284,8 +284,10 @@ static int load(struct chunks *c, const struct array *a, uint64_t index,
 
     *wait = c->lent || (c->idle_count == 0 && c->made == c->decoders) ||
             !make_room(c, array_chunk_bytes(a) + OVERHEAD, &spare);
-    if (*wait)
+    if (*wait) {
+        free(spare);
         return 0;
+    }
     rc = take_scratch(c, &s, err);
     if (!rc)
         rc = add_entry(c, a, index, ahead, &e, err);

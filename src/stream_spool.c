@@ -146,7 +146,8 @@ static int spool_slab(struct stream *s, const struct made *m,
     int rc = p ? plan_slab(s, m, p, err) : error_memory(err);
 
     if (!rc) {
-        o.memory = chunks_borrow(s->chunks);
+        /* A conversion takes a little more than it is told. */
+        o.memory = chunks_borrow(s->chunks) / 4 * 3;
         rc = convert_run(&p->plan, &sink.base, &o, &report, err);
         chunks_restore(s->chunks);
         /* The conversion has used it for its own. */
