@@ -36,7 +36,8 @@ int gin_error(struct error *err, const char *name, unsigned line,
 int gin_lex_prepare(const void *text, size_t len, const char *name, char **out,
                     size_t *out_len, struct error *err)
 {
-    const unsigned char *p = text;
+    /* An empty file may come as no text at all. */
+    const unsigned char *p = len > 0 ? text : (const unsigned char *)"";
     const unsigned char *end;
     unsigned line = 1;
     size_t used = 0;
