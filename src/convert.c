@@ -131,6 +131,22 @@ static int check_chunks(const struct plan *p, uint64_t memory,
     return rc;
 }
 
+/*
+ * What the sink may write behind in: its share, but nothing of what the largest
+ * chunk needs.
+ */
+static uint64_t sink_share(const struct plan *p, uint64_t memory)
+{
+    const struct checkpoint *c = p->checkpoint;
+    uint64_t largest = 0;
+
+    for (size_t i = 0; i < c->count; i++)
+        if (p->array_first[i] != p->array_first[i + 1])
+            largest = num_max(largest, 2 * array_chunk_bytes(c->arrays[i]) +
+                                           SCHEDULE_BAND);
+    return num_min(memory / SINK_SHARE, memory - num_min(memory, largest));
+}
+
 int convert_run(const struct plan *p, struct sink *s,
                 const struct convert_options *o, struct convert_report *report,
                 struct error *err)
@@ -144,7 +160,7 @@ int convert_run(const struct plan *p, struct sink *s,
         return error_memory(err);
     r.files = calloc(p->file_count + 1, sizeof *r.files);
     rc = check_chunks(p, memory, err);
-    memory -= sink_buffer(s, memory / SINK_SHARE, threads);
+    memory -= sink_buffer(s, sink_share(p, memory), threads);
     if (!rc)
         rc = convert_ahead_start(&r, &memory, err);
     if (rc)
