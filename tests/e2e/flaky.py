@@ -10,6 +10,7 @@ faults(n, path) says what becomes of request number n:
     ("cut", 1000)    1000 bytes of the body, then an orderly end
     ("reset", 1000)  the same with a reset (TCP RST); 0: instead of the head
     ("stall", 1000)  the same, and then nothing until the client goes
+    ("corrupt", 30)  all of it, with this byte of the body another one
     ("delay", 0.1)   late
 
 It counts what it passed on: proxy.requests, proxy.bytes (of bodies), and
@@ -112,9 +113,10 @@ class Flaky:
             return False
         return await self.forward(head, method, writer, kind,
                                   rest[0] if kind in ("cut", "reset", "stall")
-                                  else None)
+                                  else None,
+                                  rest[0] if kind == "corrupt" else -1)
 
-    async def forward(self, head, method, writer, kind, most):
+    async def forward(self, head, method, writer, kind, most, wrong):
         up_reader, up_writer = await asyncio.open_connection(
             "127.0.0.1", self.upstream, limit=1 << 20)
         try:
@@ -130,6 +132,9 @@ class Flaky:
                 data = await up_reader.read(min(end - passed, 65536))
                 if not data:
                     return False
+                if passed <= wrong < passed + len(data):
+                    data = bytearray(data)
+                    data[wrong - passed] ^= 0x10
                 writer.write(data)
                 await writer.drain()
                 passed += len(data)

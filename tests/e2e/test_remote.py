@@ -218,6 +218,25 @@ def test_every_large_reply_breaks_off(web, expected, tmp_path):
         assert len(again) > 50
 
 
+@pytest.mark.parametrize("path, word", [
+    ("target.encoder.layers_1.mlp.expert.wi.kernel/0.0.0", "wi/kernel"),
+    ("target.encoder.layers_1.mlp.expert.wi.kernel/.zarray", "wi.kernel/.zarray"),
+    ("/checkpoint", "checkpoint"),
+])
+def test_a_wrong_byte(web, tmp_path, path, word):
+    """What arrives damaged is an error that names it, and no model."""
+    def faults(n, asked):
+        return ("corrupt", 12) if asked.endswith(path) else None
+
+    with Flaky(web.http, faults) as proxy:
+        result = switchyard("convert", proxy.url("chunks/checkpoint_7"),
+                            "--out", tmp_path / "out")
+        assert proxy.failed > 0
+        assert result.returncode == 3, result.stderr
+        assert word in result.stderr
+        assert not (tmp_path / "out").exists()
+
+
 def test_a_dead_source(web, tmp_path):
     """All goes well until it dies, in the middle of the conversion."""
     for fault in (("status", 503), ("reset", 0), ("stall", 0)):
